@@ -1,0 +1,19 @@
+"""Lightning callbacks, one per file; each moves a number, writes a file or watches."""
+
+from vae_lab.callbacks.checkpoints import Checkpoints, still_falling
+from vae_lab.callbacks.divergence import Diverged, Divergence
+from vae_lab.callbacks.evaluation import Evaluation
+from vae_lab.callbacks.free_bits import FreeBits
+from vae_lab.callbacks.kl_annealing import KLAnnealing
+from vae_lab.callbacks.progress import StepProgress
+
+__all__ = [
+    "Checkpoints",
+    "Diverged",
+    "Divergence",
+    "Evaluation",
+    "FreeBits",
+    "KLAnnealing",
+    "StepProgress",
+    "still_falling",
+]

@@ -1,0 +1,51 @@
+"""Divergence: ends a run whose loss is no longer a finite number."""
+
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from torch import Tensor
+from typing_extensions import override
+
+
+class Diverged(RuntimeError):
+    """The loss became NaN or infinite at optimizer step ``step``."""
+
+    def __init__(self, step: int) -> None:
+        super().__init__(f"the loss was no longer finite at step {step}")
+        self.step = step
+
+
+class Divergence(Callback):
+    """Notes the first step with a non-finite loss on the device, and reads it at logging intervals.
+
+    Raises:
+        Diverged: at the next logging interval, validation or end of training, naming the exact step.
+    """
+
+    @override
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.first_bad = torch.full((), torch.inf, device=pl_module.device)
+
+    @override
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Tensor, batch_idx: int
+    ) -> None:
+        loss: Tensor = outputs["loss"]
+        self.first_bad = torch.where(loss.isfinite(), self.first_bad, self.first_bad.clamp(max=trainer.global_step))
+        if (batch_idx + 1) % trainer.log_every_n_steps == 0:
+            self.check()
+
+    @override
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.check()
+
+    @override
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.check()
+
+    def check(self) -> None:
+        """Raise ``Diverged`` when a bad step was noted."""
+        step = self.first_bad.item()
+        if step != torch.inf:
+            raise Diverged(int(step))

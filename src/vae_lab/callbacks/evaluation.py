@@ -1,0 +1,129 @@
+"""Evaluation: measures the model from outside, on the validation split during training and on the test split after."""
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from torch import Tensor
+from torchmetrics import Metric, MetricCollection
+from torchmetrics.image import PeakSignalNoiseRatio, StructuralSimilarityIndexMeasure
+from typing_extensions import override
+
+from vae_lab import metrics, noise
+from vae_lab.checks import integer
+from vae_lab.models import VAE, Terms
+
+GAUSSIAN_WINDOW = 11  # of SSIM (Wang et al. 2004); smaller images take their uniform 7x7 window
+
+
+class Evaluation(Callback):
+    """Feeds a split through the metrics, batch by batch, and logs what they say as ``val/...`` or ``test/...``.
+
+    Args:
+        k: importance samples K of the test split's ``nll``; 0 leaves it out.
+        data_range: (least, largest) pixel, for PSNR and SSIM.
+        max_decoded: how many images are decoded at a time for ``nll``: the bound of its memory.
+
+    After a test, ``figures`` holds all figures of the split by name: floats, and lists for figures per dimension.
+    """
+
+    def __init__(self, k: int, data_range: tuple[float, float], max_decoded: int = 10_000) -> None:
+        self.k, self.max_decoded = integer("k", k, low=0), max_decoded
+        self.data_range = data_range
+        self.figures: dict[str, float | list[float]] = {}
+
+    def collection(self, model: VAE, x: Tensor) -> MetricCollection:
+        """Fresh metrics for one pass over a split of images like x (B, C, H, W)."""
+        low, high = self.data_range
+        options: dict[str, Any] = {"data_range": max(high - low, 1e-6)}
+        window = {} if min(x.shape[2:]) >= GAUSSIAN_WINDOW else {"gaussian_kernel": False, "kernel_size": 7}
+        collection: list[Metric] = [
+            metrics.RateDistortion(model.latent_dim),
+            metrics.ActiveUnits(),
+            metrics.MutualInformation(),
+            metrics.ShuffleGap(partial(distortion, model), chunk=len(x)),
+            PeakSignalNoiseRatio(**options),
+        ]
+        if min(x.shape[2:]) >= 7:
+            collection.append(StructuralSimilarityIndexMeasure(**options, **window))
+        return MetricCollection(collection, compute_groups=False).to(x.device)
+
+    def update(self, model: VAE, terms: Terms, x: Tensor, batch_idx: int) -> None:
+        """Take one batch into account."""
+        if batch_idx == 0:
+            self.metrics = self.collection(model, x)
+        self.metrics.update(**terms._asdict(), x=x, preds=model.likelihood(terms.params).mean, target=x)
+
+    def compute(self) -> dict[str, Tensor]:
+        """All figures by name: () each, (D,) for figures per dimension."""
+        figures = {RENAMED.get(name, name): value.detach() for name, value in self.metrics.compute().items()}
+        figures["prior_gap"] = figures["rate"] - figures["mutual_information"]
+        return figures
+
+    @override
+    def on_validation_batch_end(  # type: ignore[override]
+        self,
+        trainer: Trainer,
+        pl_module: VAE,
+        outputs: Terms,
+        batch: Tensor,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        self.update(pl_module, outputs, batch, batch_idx)
+
+    @override
+    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        pl_module.log_dict({f"val/{name}": value for name, value in flat(self.compute())})
+
+    @override
+    def on_test_batch_end(  # type: ignore[override]
+        self,
+        trainer: Trainer,
+        pl_module: VAE,
+        outputs: Terms,
+        batch: Tensor,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        self.update(pl_module, outputs, batch, batch_idx)
+        if self.k:
+            if batch_idx == 0:
+                self.nll = metrics.ImportanceWeightedNLL().to(batch.device)
+            self.nll.update(log_weights(pl_module, batch, self.k, batch_idx, self.max_decoded))
+
+    @override
+    def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        figures = self.compute() | (self.nll.compute() if self.k else {})
+        pl_module.log_dict({f"test/{name}": value for name, value in flat(figures)})
+        self.figures = {f"test/{name}": value.tolist() for name, value in figures.items()}
+
+
+RENAMED = {"PeakSignalNoiseRatio": "psnr", "StructuralSimilarityIndexMeasure": "ssim"}
+
+
+def distortion(model: VAE, z: Tensor, x: Tensor) -> Tensor:
+    """-log p(x|z), (B,), of latents z (B, D) and images x (B, C, H, W)."""
+    return -model.likelihood.log_prob(model.decoder(z), x)
+
+
+def log_weights(model: VAE, x: Tensor, k: int, index: int, max_decoded: int) -> Tensor:
+    """Importance log-weights (K, B) of one batch, at most ``max_decoded`` images decoded at a time."""
+    step = max(max_decoded // len(x), 1)
+    chunks = []
+    for start in range(0, k, step):
+        shape = (min(step, k - start), len(x), model.latent_dim)
+        draws = noise.normal(shape, x, seed=model.seed, purpose=f"nll/{index}", index=start)
+        chunks.append(model.log_weights(x, draws))
+    return torch.cat(chunks)
+
+
+def flat(figures: dict[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
+    """Scalars under their own name, vectors as ``name/00``, ``name/01``, ..."""
+    for name, value in figures.items():
+        if value.ndim == 0:
+            yield name, value
+        else:
+            yield from ((f"{name}/{j:02d}", element) for j, element in enumerate(value))

@@ -1,0 +1,41 @@
+"""KL annealing: moves the weight of the KL between 0 and 1 as training goes on."""
+
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from typing_extensions import override
+
+from vae_lab import schedules
+from vae_lab.checks import choice
+
+SCHEDULES: dict[str, type[schedules.Schedule]] = {
+    "constant": schedules.Constant,
+    "linear": schedules.Linear,
+    "cosine": schedules.Cosine,
+    "sigmoid": schedules.Sigmoid,
+    "cyclical": schedules.Cyclical,
+}
+
+
+class KLAnnealing(Callback):
+    """Before each optimizer step, fills the model's ``kl_weight`` with the schedule's value.
+
+    Args:
+        schedule: ``constant``, ``linear``, ``cosine``, ``sigmoid`` or ``cyclical``.
+        options: that schedule's arguments.
+    """
+
+    def __init__(self, schedule: str = "constant", **options: Any) -> None:
+        self.schedule = SCHEDULES[choice("schedule", schedule, SCHEDULES)](**options)
+
+    @property
+    def end(self) -> int:
+        """The first step from which nothing changes any more."""
+        return self.schedule.end
+
+    @override
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        weight = self.schedule(trainer.global_step)
+        pl_module.kl_weight.fill_(weight)
+        if (batch_idx + 1) % trainer.log_every_n_steps == 0:
+            pl_module.log("coef/kl_weight", weight)

@@ -1,0 +1,57 @@
+"""Argument checks with one voice: every message reads ``name=value: allowed``.
+
+``build()`` puts the config path in front of the name, so that a user reads ``model.beta=-1: must be >= 0``.
+"""
+
+import math
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Any
+
+
+class ConfigError(ValueError):
+    """A mistake in the configuration. Its message is the one line that the user sees."""
+
+
+def number(name: str, value: Any, *, low: float = -math.inf, above: float = -math.inf, high: float = math.inf) -> float:
+    """Return ``value`` as a float when it is finite, ``>= low``, ``> above`` and ``<= high``.
+
+    Raises:
+        ValueError: when it is not, naming the argument, its value and what is allowed.
+    """
+    real = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if real and math.isfinite(value) and low <= value <= high and value > above:
+        return float(value)
+    bounds = [
+        f"{sign} {bound:g}" for sign, bound in ((">=", low), (">", above), ("<=", high)) if math.isfinite(bound)
+    ]
+    raise ValueError(f"{name}={value}: must be a finite number{' ' + ' and '.join(bounds) if bounds else ''}")
+
+
+def integer(name: str, value: Any, *, low: int = 1) -> int:
+    """Return ``value`` when it is a whole number ``>= low``.
+
+    Raises:
+        ValueError: when it is not, naming the argument, its value and what is allowed.
+    """
+    if isinstance(value, int) and not isinstance(value, bool) and value >= low:
+        return value
+    raise ValueError(f"{name}={value}: must be a whole number >= {low}")
+
+
+def choice(name: str, value: Any, options: Iterable[str]) -> str:
+    """Return ``value`` when it is one of ``options``.
+
+    Raises:
+        ValueError: when it is not, naming the argument, its value, the options and the nearest one.
+    """
+    options = list(options)
+    if value in options:
+        return str(value)
+    raise ValueError(f"{name}={value}: must be one of {', '.join(options)}{did_you_mean(value, options)}")
+
+
+def did_you_mean(word: Any, options: Iterable[str]) -> str:
+    """Return ``" (did you mean X?)"`` for the option nearest to ``word``, or an empty string."""
+    near = get_close_matches(str(word), list(options), n=1, cutoff=0.5)
+    return f" (did you mean {near[0]}?)" if near else ""

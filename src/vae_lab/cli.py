@@ -1,0 +1,142 @@
+"""``python -m vae_lab``: from the command line to one run, or to a sweep. Nothing here imports torch before it must."""
+
+import itertools
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from vae_lab import config as configs
+from vae_lab.build import ALLOW_VARIABLE
+from vae_lab.checks import ConfigError
+from vae_lab.results import SWEEP, read_json
+
+FLAGS_WITH_VALUE = (
+    *("--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd"),
+    *("--cfg", "-c", "--package", "-p", "--experimental-rerun"),
+)
+
+
+class Interrupted(BaseException):
+    """Ctrl-C. Not a KeyboardInterrupt, which Lightning would answer by leaving the process past Hydra."""
+
+
+class RunFailed(RuntimeError):
+    """A run failed; its reason is in its ``result.json``."""
+
+
+def interrupt(number: int, frame: FrameType | None) -> None:
+    """On the first Ctrl-C unwind cleanly; the next one ends the process at once."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    raise Interrupted
+
+
+def read_arguments(arguments: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
+    """Sort the command line into modules to allow, Hydra's flags, and overrides.
+
+    Hydra wants all overrides side by side; people write them on both sides of ``-m``. ``experiment=x`` is read as
+    ``+experiment=x``.
+
+    Raises:
+        ConfigError: when ``--allow`` has no module name behind it.
+    """
+    modules, flags, overrides = [], [], []
+    pending = iter(arguments)
+    for argument in pending:
+        if argument == "--allow" or argument.startswith("--allow="):
+            name = argument.partition("=")[2] or next(pending, "")
+            if not name.replace(".", "").isidentifier():
+                raise ConfigError(f"--allow {name}: must be the name of a Python module")
+            modules.append(name)
+        elif argument.startswith("-"):
+            flags += [argument, *itertools.islice(pending, int(argument in FLAGS_WITH_VALUE))]
+        else:
+            overrides.append(f"+{argument}" if argument.startswith("experiment=") else argument)
+    return modules, flags, overrides
+
+
+def job(config: DictConfig) -> float:
+    """What Hydra calls for each job: one run. Returns the test ELBO of the checkpoint that was evaluated.
+
+    Raises:
+        ConfigError, RunFailed: in a sweep, whose other runs go on.
+        SystemExit: with the same message in a single run, which Hydra would adorn otherwise.
+    """
+    about = HydraConfig.get()
+    try:
+        return perform(config, about)
+    except (ConfigError, RunFailed) as error:
+        if about.mode == RunMode.MULTIRUN:
+            raise
+        raise SystemExit(f"error: {error}") from error
+
+
+def perform(config: DictConfig, about: DictConfig) -> float:
+    """Execute one run and print how it went: a line in a sweep, else a table.
+
+    Raises:
+        ConfigError: for whatever in the config does not fit.
+        RunFailed: when the run broke; the reason is recorded.
+    """
+    if ALLOW_VARIABLE in about.job.env_set:
+        raise ConfigError(f"hydra.job.env_set.{ALLOW_VARIABLE}: modules are allowed on the command line only (--allow)")
+    plain = configs.container(config)
+
+    from vae_lab import report
+    from vae_lab.callbacks import StepProgress
+    from vae_lab.run import execute
+
+    directory, overrides = Path(about.runtime.output_dir), list(about.overrides.task)
+    name, sweep = configs.run_name(overrides), Path(about.sweep.dir)
+    position = report.Position.of(read_json(sweep / SWEEP), about.job.get("num"))
+    progress = StepProgress(str(position or ""), position.time_left() if position else "")
+    try:
+        group = sweep.name if position else ""
+        result = execute(plain, directory, configs.values(overrides), progress, name, group)
+    except ConfigError:
+        raise
+    except Exception as error:
+        message = f"failed: {type(error).__name__}: {configs.first_line(error)}; see {directory / 'run.log'}"
+        if position:
+            print(f"{position} {name}: {message}", flush=True)
+        raise RunFailed(message) from error
+    if position:
+        print(f"{position} {name}: {report.summary_line(result)}; {position.time_left(finished=1)}", flush=True)
+    else:
+        report.show_run(directory, result)
+    return float(result["metrics"].get("test/elbo", "nan"))
+
+
+def main() -> None:
+    """Run Hydra over ``job``; every mistake of the person becomes one line and exit code 1."""
+    debug = os.environ.get("HYDRA_FULL_ERROR") == "1"
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands exceptions on; they are put into words here
+    previous = signal.signal(signal.SIGINT, interrupt)
+    overrides: list[str] = []
+    try:
+        modules, flags, overrides = read_arguments(sys.argv[1:])
+        os.environ[ALLOW_VARIABLE] = ",".join(modules)
+        sys.argv[1:] = flags + overrides
+        hydra.main(version_base="1.3", config_path=str(configs.CONF), config_name="config")(job)()
+    except (ConfigError, RunFailed) as error:
+        if debug:
+            raise
+        sys.exit(f"error: {error}")
+    except (HydraException, OmegaConfBaseException) as error:
+        if debug:
+            raise
+        sys.exit(f"error: {configs.explain(error, overrides)}")
+    except Interrupted:
+        print("interrupted; what had finished is kept", file=sys.stderr)
+        sys.exit(130)
+    finally:
+        signal.signal(signal.SIGINT, previous)

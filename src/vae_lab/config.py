@@ -1,0 +1,153 @@
+"""The config layer: where conf/ lies, what runs are called, and what to tell a person whose override fits nowhere.
+
+Nothing here imports torch.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from vae_lab.checks import ConfigError, did_you_mean
+
+PACKAGE = Path(__file__).parent
+CONF = next(folder for folder in (PACKAGE / "conf", PACKAGE.parents[1] / "conf") if folder.is_dir())
+LONGEST_NAME = 120
+
+
+def key_and_text(override: str) -> tuple[str, str]:
+    """Split ``+a.b=c`` into its key without prefix, ``a.b``, and its text, ``c``."""
+    key, _, text = override.partition("=")
+    return key.lstrip("+~"), text
+
+
+def told(overrides: Iterable[str]) -> list[str]:
+    """The overrides that tell one run from another: all but the experiment and Hydra's own."""
+    keep = []
+    for override in overrides:
+        key, _ = key_and_text(override)
+        if key != "experiment" and not key.startswith(("hydra.", "hydra/")):
+            keep.append(override.lstrip("+"))
+    return keep
+
+
+def run_name(overrides: Sequence[str]) -> str:
+    """A directory name made of the overrides: readable, safe in a path, hashed where it had to be changed or cut."""
+    text = ",".join(told(overrides)) or "defaults"
+    name = re.sub(r"[^\w.,=+-]", "_", text)[:LONGEST_NAME]
+    return name if name == text else f"{name[: LONGEST_NAME - 9]}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+
+def experiment_name(overrides: Sequence[str]) -> str:
+    """The experiment that was chosen on the command line, or ``sweep``."""
+    names = [text for key, text in map(key_and_text, overrides) if key == "experiment"]
+    return re.sub(r"\W", "_", names[-1]) if names else "sweep"
+
+
+def values(overrides: Sequence[str]) -> dict[str, Any]:
+    """The overrides that tell runs apart as ``{key: value}``, with values of their own type."""
+    parser = OverridesParser.create()
+    return {key_and_text(o)[0]: plain(parser.parse_override(o).value()) for o in told(overrides)}
+
+
+def plain(value: Any) -> Any:
+    """A parsed override value as a primitive, or a list or dict of them."""
+    if isinstance(value, (list, tuple)):
+        return [plain(entry) for entry in value]
+    if isinstance(value, dict):
+        return {str(key): plain(entry) for key, entry in value.items()}
+    return value if value is None or isinstance(value, (bool, int, float)) else str(value)
+
+
+def container(config: DictConfig) -> dict[str, Any]:
+    """The run's config as plain data, without Hydra's own part.
+
+    Raises:
+        ConfigError: when a value is missing or an interpolation leads nowhere.
+    """
+    try:
+        node = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+        content = OmegaConf.to_container(node, resolve=True, throw_on_missing=True)
+    except OmegaConfBaseException as error:
+        key = getattr(error, "full_key", None) or "config"
+        raise ConfigError(f"{key}: {first_line(error)}") from error
+    assert isinstance(content, dict)
+    return {str(key): value for key, value in content.items()}
+
+
+OmegaConf.register_new_resolver("vae_lab.run_name", run_name, replace=True)
+OmegaConf.register_new_resolver("vae_lab.experiment_name", experiment_name, replace=True)
+
+
+# what to tell a person
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an exception's message."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
+def groups() -> dict[str, list[str]]:
+    """The config groups of conf/ with their options, in alphabetical order."""
+    folders = sorted(folder for folder in CONF.iterdir() if folder.is_dir() and folder.name != "hydra")
+    return {folder.name: sorted(file.stem for file in folder.glob("*.yaml")) for folder in folders}
+
+
+def options_with(group: str, name: str) -> list[str]:
+    """The options of ``group`` whose file has an entry ``name``."""
+    files = ((option, OmegaConf.load(CONF / group / f"{option}.yaml")) for option in groups().get(group, []))
+    return [option for option, content in files if isinstance(content, DictConfig) and name in content]
+
+
+def reference(overrides: Sequence[str]) -> DictConfig | None:
+    """The config that the group choices among ``overrides`` compose without any value, or None where they do not."""
+    choices = [o for o in overrides if key_and_text(o)[0] in {*groups(), "experiment"} and "," not in o]
+    GlobalHydra.instance().clear()
+    try:
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            return compose("config", choices)
+    except Exception:  # what is wrong with the choices is what is being explained
+        return None
+
+
+def explain(error: Exception, overrides: Sequence[str]) -> str:
+    """Turn an exception of Hydra's composition into one line: the key, its value, and what is allowed."""
+    message = str(error)
+    if match := re.search(r"Could not find '([\w/]+)/([^'/]*)'", message):
+        group, option = match.groups()
+        options = groups().get(group, [])
+        return f"{group}={option}: must be one of {', '.join(options)}{did_you_mean(option, options)}"
+    if match := re.search(r"Could not (?:override|delete) '([^'@]*)", message):
+        return explain_key(match.group(1), overrides)
+    if "append" in message and (match := re.search(r"item is already at '([^']*)'", message)):
+        return f"{match.group(1)}: exists already; write it without the +"
+    if "parse" in type(error).__name__.lower() or "mismatched input" in message or "viable" in message:
+        return f"{first_line(error)}; an override is KEY=VALUE, and special characters in a value need quotes: 'KEY=\"...\"'"
+    cause = first_line(error.__cause__) if error.__cause__ else ""
+    return f"{first_line(error)}{': ' if cause else ''}{cause}"
+
+
+def explain_key(key: str, overrides: Sequence[str]) -> str:
+    """Say why there is no ``key``: another option of its group has it, or a name like it exists."""
+    given = next((o for o in overrides if key_and_text(o)[0] == key), key)
+    config = reference(overrides)
+    group, _, name = key.partition(".")
+    if config is not None and name and group in groups() and group in config:
+        chosen = next((text for k, text in map(key_and_text, overrides) if k == group), None)
+        label = f"{group}={chosen}" if chosen else f"the chosen {group}"
+        here = [str(entry) for entry in config[group] if not str(entry).startswith("_")] if config[group] else []
+        others = options_with(group, name)
+        has = f"; {group}={' or '.join(others)} has it" if others else did_you_mean(name, here)
+        return f"{given}: {label} has no {name}{has}; it has {', '.join(here) or 'no settings'}"
+    known = sorted({*groups(), *([str(entry) for entry in config] if config is not None else [])})
+    leaves = [] if config is None else [f"{g}.{n}" for g in config if OmegaConf.is_dict(config[g]) for n in config[g]]
+    nearest = did_you_mean(key, [*known, *leaves])
+    return f"{given}: no such setting{nearest}; settings and groups: {', '.join(known)}; all: python -m vae_lab.list"

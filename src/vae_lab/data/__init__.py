@@ -1,0 +1,9 @@
+"""Data modules: where images come from, and how they are cut into splits and batches."""
+
+from vae_lab.data.digits import Digits
+from vae_lab.data.image_folder import ImageFolder
+from vae_lab.data.images import ImageData, Split
+from vae_lab.data.npz import Npz
+from vae_lab.data.torchvision_sets import CIFAR10, MNIST, FashionMNIST
+
+__all__ = ["CIFAR10", "MNIST", "Digits", "FashionMNIST", "ImageData", "ImageFolder", "Npz", "Split"]

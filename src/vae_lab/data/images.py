@@ -1,0 +1,164 @@
+"""Images held in memory and batched by index; order and binarisation are functions of (seed, step).
+
+Shapes: N images of a split, B batch; images are (N, C, H, W), uint8 (0..255, read as [0, 1]) or float32.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar, NamedTuple
+
+import torch
+from lightning.pytorch import LightningDataModule
+from torch import Tensor
+
+from vae_lab import noise
+from vae_lab.checks import choice, integer
+
+SPLIT_SEED = 0  # splits and static binarisation are part of the data set: they do not follow the run's seed
+
+
+class Split(NamedTuple):
+    """A split's images (N, C, H, W), uint8 or float32, and labels (N,), int64, or None."""
+
+    images: Tensor
+    labels: Tensor | None = None
+
+
+def pixels(images: Tensor) -> Tensor:
+    """Images as float32: uint8 is scaled from 0..255 to [0, 1]."""
+    return images.float() / 255 if images.dtype == torch.uint8 else images
+
+
+def random_split(images: Tensor, labels: Tensor | None, sizes: dict[str, int]) -> dict[str, Split]:
+    """Cut a fixed random permutation into splits of the given sizes; the same for every run and seed."""
+    order = noise.permutation(len(images), seed=SPLIT_SEED, purpose="split")
+    parts = zip(sizes, order.split(list(sizes.values())), strict=True)
+    return {name: Split(images[part], None if labels is None else labels[part]) for name, part in parts}
+
+
+def tenths(n: int) -> dict[str, int]:
+    """Sizes of train, val and test: 80, 10 and 10 per cent of ``n``."""
+    held_out = max(n // 10, 1)
+    return {"train": n - 2 * held_out, "val": held_out, "test": held_out}
+
+
+class ImageData(LightningDataModule):
+    """Base of all data modules: a subclass says how to ``load`` its splits.
+
+    Args:
+        batch_size: images per training step; the last, incomplete batch of an epoch is dropped.
+        eval_batch_size: images per step of evaluation, where nothing is dropped.
+        binarize: ``none``; ``static``, drawn once for every run; ``dynamic``, training images are drawn afresh in each
+            epoch (Salakhutdinov & Murray 2008), validation and test images once.
+        seed: order and dynamic binarisation derive from it.
+
+    Raises:
+        ValueError: for bad arguments, for a batch larger than the training set, for binarisation of pixels outside
+            [0, 1], and whatever ``load`` raises.
+    """
+
+    modes: ClassVar = ("none", "static", "dynamic")
+
+    def __init__(
+        self, batch_size: int = 64, eval_batch_size: int = 500, binarize: str = "none", seed: int = 0
+    ) -> None:
+        super().__init__()
+        self.batch_size = integer("batch_size", batch_size)
+        self.eval_batch_size = integer("eval_batch_size", eval_batch_size)
+        self.binarize = choice("binarize", binarize, self.modes)
+        self.seed = seed
+        self.splits = self.load()
+        train = self.splits["train"].images
+        if batch_size > len(train):
+            raise ValueError(f"batch_size={batch_size}: must be at most the training set's {len(train)} images")
+        low, high = self.value_range
+        if binarize != "none" and (low < 0 or high > 1):
+            raise ValueError(f"binarize={binarize}: needs pixels in [0, 1], the data reach from {low:g} to {high:g}")
+        fixed = self.splits if binarize == "static" else self.splits.keys() - {"train"} if binarize == "dynamic" else ()
+        self.splits |= {name: self.binarized(name) for name in fixed}
+
+    def load(self) -> dict[str, Split]:
+        """Return the splits ``train``, ``val`` and ``test``."""
+        raise NotImplementedError
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(C, H, W)."""
+        channels, height, width = self.splits["train"].images.shape[1:]
+        return channels, height, width
+
+    @property
+    def value_range(self) -> tuple[float, float]:
+        """The least and the largest pixel of all splits."""
+        images = [split.images for split in self.splits.values()]
+        if images[0].dtype == torch.uint8:
+            return 0.0, 1.0
+        return min(float(i.min()) for i in images), max(float(i.max()) for i in images)
+
+    @property
+    def batches_per_epoch(self) -> int:
+        """Training steps in one epoch."""
+        return len(self.splits["train"].images) // self.batch_size
+
+    def binarized(self, name: str) -> Split:
+        """The split with each pixel drawn once, as uint8 0 or 255."""
+        images, labels = self.splits[name]
+        threshold = torch.rand(images.shape, generator=noise.generator(SPLIT_SEED, f"binarize/{name}"))
+        return Split((pixels(images) > threshold).byte() * 255, labels)
+
+    def train_moments(self) -> tuple[Tensor, float]:
+        """The mean image (C, H, W) of the training set, and the mean squared error per pixel of that one image."""
+        total = torch.zeros(self.image_shape, dtype=torch.float64)
+        squares = torch.zeros_like(total)
+        images = self.splits["train"].images
+        for chunk in images.split(5000):
+            x = pixels(chunk).double()
+            total += x.sum(0)
+            squares += (x if self.binarize == "dynamic" else x.square()).sum(0)  # E[b²] = E[b] of a binary pixel
+        mean = total / len(images)
+        return mean.float(), float((squares / len(images) - mean.square()).mean())
+
+    # batches
+
+    def train_batch(self, step: int, order: Tensor) -> Tensor:
+        """The training batch (B, C, H, W) of optimizer step ``step``, given its epoch's ``order``."""
+        start = step % self.batches_per_epoch * self.batch_size
+        x = pixels(self.splits["train"].images[order[start : start + self.batch_size]])
+        if self.binarize == "dynamic":
+            x = (x > torch.rand(x.shape, generator=noise.generator(self.seed, "binarize", step))).float()
+        return x
+
+    def train_stream(self, steps: int) -> Iterator[Tensor]:
+        """``steps`` training batches, across epochs; each epoch has its own order."""
+        order = torch.empty(0)
+        for step in range(steps):
+            epoch, position = divmod(step, self.batches_per_epoch)
+            if position == 0:
+                size = len(self.splits["train"].images)
+                order = noise.permutation(size, seed=self.seed, purpose="order", index=epoch)
+            yield self.train_batch(step, order)
+
+    def eval_stream(self, name: str) -> Iterator[Tensor]:
+        """All images of a split, in order, in batches (B, C, H, W)."""
+        yield from map(pixels, self.splits[name].images.split(self.eval_batch_size))
+
+    def train_dataloader(self) -> "Batches":
+        assert self.trainer is not None
+        return Batches(partial(self.train_stream, self.trainer.max_steps))
+
+    def val_dataloader(self) -> "Batches":
+        return Batches(partial(self.eval_stream, "val"))
+
+    def test_dataloader(self) -> "Batches":
+        return Batches(partial(self.eval_stream, "test"))
+
+
+@dataclass(frozen=True)
+class Batches:
+    """An iterable that starts anew each time. Training is one single pass: no epoch boundary costs time."""
+
+    start: Callable[[], Iterator[Tensor]]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return self.start()

@@ -1,0 +1,89 @@
+"""MNIST, FashionMNIST and CIFAR-10 through torchvision's own classes, moved into memory whole."""
+
+import contextlib
+import io
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from torchvision import datasets
+
+from vae_lab.data.images import ImageData, Split
+
+ADVICE = {
+    datasets.MNIST: "put the four .gz files of MNIST into {root}/MNIST/raw",
+    datasets.FashionMNIST: "put the four .gz files of FashionMNIST into {root}/FashionMNIST/raw",
+    datasets.CIFAR10: "put cifar-10-python.tar.gz into {root}",
+}
+
+
+@cache
+def load(dataset: type[datasets.VisionDataset], root: str, held_out: int) -> dict[str, Split]:
+    """Train and test as published; the last ``held_out`` training images are the validation split.
+
+    Raises:
+        ValueError: when the files are not there and cannot be downloaded, or are corrupt; says what to do.
+    """
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            train, test = (tensors(dataset(root, train=part, download=True)) for part in (True, False))
+    except Exception as error:  # torchvision raises whatever urllib, gzip, pickle or its own checks raise
+        advice = ADVICE[dataset].format(root=Path(root).absolute())
+        raise ValueError(
+            f"root={root}: {dataset.__name__} is not there whole and cannot be downloaded "
+            f"({type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no reason given'}); {advice}, "
+            "or name the folder that has them by data.root=DIR or VAE_LAB_DATA=DIR"
+        ) from error
+    cut = len(train.images) - held_out
+    assert train.labels is not None
+    first, last = slice(cut), slice(cut, None)
+    return {
+        "train": Split(train.images[first], train.labels[first]),
+        "val": Split(train.images[last], train.labels[last]),
+        "test": test,
+    }
+
+
+def tensors(dataset: Any) -> Split:
+    """All images (N, C, H, W) as uint8 and labels (N,) of a torchvision data set."""
+    images = torch.as_tensor(dataset.data)
+    images = images.unsqueeze(1) if images.ndim == 3 else images.permute(0, 3, 1, 2)
+    return Split(images.contiguous(), torch.as_tensor(dataset.targets))
+
+
+class TorchvisionData(ImageData):
+    """Base of the sets that torchvision knows.
+
+    Args:
+        root: the data root as torchvision lays it out.
+        options: the arguments of ``ImageData``.
+    """
+
+    dataset: type[datasets.VisionDataset]
+    held_out: int
+
+    def __init__(self, root: str = "data", **options: Any) -> None:
+        self.root = root
+        super().__init__(**options)
+
+    def load(self) -> dict[str, Split]:
+        return dict(load(self.dataset, str(Path(self.root).expanduser()), self.held_out))
+
+
+class MNIST(TorchvisionData):
+    """MNIST (LeCun et al. 1998), (1, 28, 28) in [0, 1]: 50,000 / 10,000 / 10,000."""
+
+    dataset, held_out = datasets.MNIST, 10_000
+
+
+class FashionMNIST(TorchvisionData):
+    """FashionMNIST (Xiao et al. 2017), (1, 28, 28) in [0, 1]: 50,000 / 10,000 / 10,000."""
+
+    dataset, held_out = datasets.FashionMNIST, 10_000
+
+
+class CIFAR10(TorchvisionData):
+    """CIFAR-10 (Krizhevsky 2009), (3, 32, 32) in [0, 1]: 45,000 / 5,000 / 10,000."""
+
+    dataset, held_out = datasets.CIFAR10, 5_000

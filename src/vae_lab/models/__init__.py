@@ -1,0 +1,9 @@
+"""The variants: one file each; ``vae`` holds the whole ELBO, the others say what differs."""
+
+from vae_lab.models.beta_vae import BetaVAE
+from vae_lab.models.bn_vae import BNVAE
+from vae_lab.models.delta_vae import DeltaVAE
+from vae_lab.models.info_vae import InfoVAE
+from vae_lab.models.vae import VAE, Terms
+
+__all__ = ["VAE", "BNVAE", "BetaVAE", "DeltaVAE", "InfoVAE", "Terms"]

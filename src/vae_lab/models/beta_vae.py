@@ -1,0 +1,30 @@
+"""β-VAE: the rate weighs β."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vae_lab.checks import number
+from vae_lab.models.vae import VAE
+
+
+class BetaVAE(VAE):
+    """β-VAE (Higgins et al. 2017, equation 4): loss = distortion + β · kl_weight · penalty(rate).
+
+    Args:
+        beta: β >= 0; at 1 it is the VAE.
+        parts: the arguments of ``VAE``.
+
+    Raises:
+        ValueError: when β is negative or not finite.
+    """
+
+    beta: Tensor
+
+    def __init__(self, *, beta: float = 1.0, **parts: Any) -> None:
+        super().__init__(**parts)
+        self.register_buffer("beta", torch.tensor(number("beta", beta, low=0)))
+
+    def objective(self, distortion: Tensor, rate: Tensor, z: Tensor, noise: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        return distortion.mean() + self.beta * self.kl_weight * self.penalty(rate), {}

@@ -1,0 +1,41 @@
+"""BN-VAE: the posterior means are normalised over the batch to a fixed spread."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from vae_lab.checks import number
+from vae_lab.models.vae import VAE
+
+
+class BNVAE(VAE):
+    """BN-VAE (Zhu et al. 2020, section 3.3): the loss is the VAE's, the posterior mean is γ · BN(encoder's mean) + b.
+
+    γ is frozen, the shift b is learnt. Over a training batch E[rate] >= D(γ² + b²)/2 >= Dγ²/2 (their equation 6), up to
+    BatchNorm's eps. That fixes the variance of every posterior mean, so each unit counts as active by construction,
+    whether or not the decoder uses it. In evaluation the running statistics stand in for the batch's.
+
+    Args:
+        gamma: γ > 0, the frozen scale.
+        parts: the arguments of ``VAE``.
+
+    Raises:
+        ValueError: when γ is not positive.
+    """
+
+    min_batch_size = 2
+    gamma: Tensor
+
+    def __init__(self, *, gamma: float = 0.5, **parts: Any) -> None:
+        super().__init__(**parts)
+        self.register_buffer("gamma", torch.tensor(number("gamma", gamma, above=0)))
+        self.normalise = nn.BatchNorm1d(self.latent_dim, affine=False)
+        self.shift = nn.Parameter(torch.zeros(self.latent_dim))
+
+    def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        mean, stddev = super().posterior(x)
+        return self.gamma * self.normalise(mean) + self.shift, stddev
+
+    def rate_floor(self) -> float:
+        return max(self.latent_dim * float(self.gamma) ** 2 / 2, super().rate_floor())

@@ -1,0 +1,76 @@
+"""Convolutional encoder and decoder: each stage halves or doubles height and width."""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from vae_lab.networks.mlp import check_widths
+
+
+def coarsest(image_shape: tuple[int, int, int], channels: Sequence[int]) -> tuple[int, int, int]:
+    """The shape (C, H, W) after all stages.
+
+    Raises:
+        ValueError: when height and width cannot be halved so often.
+    """
+    widths = check_widths("channels", channels)
+    if not widths:
+        raise ValueError("channels=[]: must name at least one stage, such as [32,64]")
+    _, height, width = image_shape
+    factor = 2 ** len(widths)
+    if height % factor or width % factor:
+        raise ValueError(
+            f"channels={widths}: {len(widths)} stages need height and width divisible by {factor}, "
+            f"the images are {height}x{width}; use fewer stages or the mlp networks"
+        )
+    return widths[-1], height // factor, width // factor
+
+
+class ConvEncoder(nn.Module):
+    """Images (B, C, H, W) to location and raw scale, each (B, D), by 4x4 convolutions of stride 2."""
+
+    def __init__(
+        self,
+        image_shape: tuple[int, int, int],
+        latent_dim: int,
+        channels: Sequence[int] = (32, 64),
+        hidden: int = 256,
+    ) -> None:
+        super().__init__()
+        shape = coarsest(image_shape, channels)
+        stages: list[nn.Module] = []
+        for before, after in zip([image_shape[0], *channels[:-1]], channels, strict=True):
+            stages += [nn.Conv2d(before, after, 4, stride=2, padding=1), nn.ReLU()]
+        head = [nn.Linear(shape[0] * shape[1] * shape[2], hidden), nn.ReLU(), nn.Linear(hidden, 2 * latent_dim)]
+        self.net = nn.Sequential(*stages, nn.Flatten(), *head)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        location, raw_scale = self.net(x).chunk(2, dim=-1)
+        return location, raw_scale
+
+
+class ConvDecoder(nn.Module):
+    """Latents (B, D) to likelihood parameters (B, C, H, W) by 4x4 transposed convolutions of stride 2.
+
+    ``channels`` is given as for the encoder, from fine to coarse, and walked backwards.
+    """
+
+    def __init__(
+        self,
+        image_shape: tuple[int, int, int],
+        latent_dim: int,
+        channels: Sequence[int] = (32, 64),
+        hidden: int = 256,
+    ) -> None:
+        super().__init__()
+        shape = coarsest(image_shape, channels)
+        head = [nn.Linear(latent_dim, hidden), nn.ReLU(), nn.Linear(hidden, shape[0] * shape[1] * shape[2]), nn.ReLU()]
+        stages: list[nn.Module] = []
+        outwards = list(reversed(channels))
+        for before, after in zip(outwards, [*outwards[1:], image_shape[0]], strict=True):
+            stages += [nn.ConvTranspose2d(before, after, 4, stride=2, padding=1), nn.ReLU()]
+        self.net = nn.Sequential(*head, nn.Unflatten(1, shape), *stages[:-1])
+
+    def forward(self, z: Tensor) -> Tensor:
+        image: Tensor = self.net(z)
+        return image

@@ -1,0 +1,47 @@
+"""Fully connected encoder and decoder."""
+
+import math
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from vae_lab.checks import integer
+
+
+def mlp(sizes: Sequence[int]) -> nn.Sequential:
+    """Linear layers through ``sizes`` with ReLU between them."""
+    layers: list[nn.Module] = []
+    for before, after in zip(sizes[:-1], sizes[1:], strict=True):
+        layers += [nn.Linear(before, after), nn.ReLU()]
+    return nn.Sequential(*layers[:-1])
+
+
+def check_widths(name: str, widths: Sequence[int]) -> list[int]:
+    """Return ``widths`` as a list of whole numbers >= 1, or raise ``ValueError``."""
+    if not isinstance(widths, Sequence) or isinstance(widths, str):
+        raise ValueError(f"{name}={widths}: must be a list such as [256]")
+    return [integer(name, width) for width in widths]
+
+
+class MLPEncoder(nn.Module):
+    """Images (B, C, H, W) to location and raw scale, each (B, D), through hidden layers of the given widths."""
+
+    def __init__(self, image_shape: tuple[int, int, int], latent_dim: int, hidden: Sequence[int] = (256,)) -> None:
+        super().__init__()
+        self.net = mlp([math.prod(image_shape), *check_widths("hidden", hidden), 2 * latent_dim])
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        location, raw_scale = self.net(x.flatten(1)).chunk(2, dim=-1)
+        return location, raw_scale
+
+
+class MLPDecoder(nn.Module):
+    """Latents (B, D) to likelihood parameters (B, C, H, W) through hidden layers of the given widths."""
+
+    def __init__(self, image_shape: tuple[int, int, int], latent_dim: int, hidden: Sequence[int] = (256,)) -> None:
+        super().__init__()
+        self.image_shape = tuple(image_shape)
+        self.net = mlp([latent_dim, *check_widths("hidden", hidden), math.prod(image_shape)])
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.net(z).unflatten(-1, self.image_shape)

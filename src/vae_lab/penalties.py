@@ -1,0 +1,59 @@
+"""Penalties: how the rate of a batch, shape (B, D), becomes the number that the loss pays for. Pure torch, nats.
+
+The penalised rate is not the rate: with free bits it stays at its floor while the true KL may lie below. Metrics
+always report the true rate. A clamp is flat, so below ε no gradient pulls a dimension up; it is no longer pushed down.
+"""
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from vae_lab.checks import choice, number
+
+
+class Plain(nn.Module):
+    """The rate itself: sum over dimensions, mean over the batch."""
+
+    def forward(self, rate: Tensor) -> Tensor:
+        """Map the rate (B, D) in nats to a penalty () in nats per image."""
+        return rate.sum(1).mean()
+
+    def floor(self, latent_dim: int) -> float:
+        """Return the rate, in nats per image, below which this penalty no longer pushes."""
+        return 0.0
+
+
+class FreeBits(nn.Module):
+    """Free bits: the rate costs nothing below ε (Kingma et al. 2016, equation 15 and appendix C.8).
+
+    ``mode`` says what is clamped from below at ε:
+
+    - ``dimension``: the batch mean of each dimension, Σ_d max(ε, mean_b rate_bd), as in the paper with one dimension
+      per group; ε in nats per dimension;
+    - ``sample``: each dimension of each sample, mean_b Σ_d max(ε, rate_bd); ε in nats per dimension;
+    - ``total``: the batch mean of the whole rate, max(ε, mean_b Σ_d rate_bd); ε in nats per image.
+
+    Raises:
+        ValueError: for an unknown mode or a negative ε.
+    """
+
+    modes: ClassVar = ("dimension", "sample", "total")
+    epsilon: Tensor
+
+    def __init__(self, mode: str = "dimension", epsilon: float = 0.25) -> None:
+        super().__init__()
+        self.mode = choice("mode", mode, self.modes)
+        self.register_buffer("epsilon", torch.tensor(number("epsilon", epsilon, low=0)))
+
+    def forward(self, rate: Tensor) -> Tensor:
+        """Map the rate (B, D) in nats to a penalty () in nats per image."""
+        if self.mode == "dimension":
+            return rate.mean(0).clamp(min=self.epsilon).sum()
+        if self.mode == "sample":
+            return rate.clamp(min=self.epsilon).sum(1).mean()
+        return rate.sum(1).mean().clamp(min=self.epsilon)
+
+    def floor(self, latent_dim: int) -> float:
+        """Return the rate, in nats per image, below which this penalty no longer pushes."""
+        return float(self.epsilon) * (1 if self.mode == "total" else latent_dim)

@@ -1,0 +1,97 @@
+"""Priors p(z): the rate of a Gaussian posterior against them, their density, and samples made from given noise.
+
+A latent is always a flat (B, D); a prior over sequences reads it as (B, steps, channels).
+"""
+
+import math
+
+import torch
+from scipy.optimize import brentq
+from torch import Tensor, nn
+
+from vae_lab.checks import integer, number
+from vae_lab.divergences import ar1_committed_rate, kl_ar1, kl_standard_normal
+
+
+def standard_normal_log_prob(z: Tensor) -> Tensor:
+    """log N(z; 0, 1), elementwise."""
+    return -0.5 * (z.square() + math.log(2 * math.pi))
+
+
+class StandardNormal(nn.Module):
+    """p(z) = N(0, I)."""
+
+    def rate(self, mean: Tensor, stddev: Tensor) -> Tensor:
+        """KL( q ‖ p ) of q = N(mean, stddev²) for each dimension: (B, D), nats."""
+        return kl_standard_normal(mean, stddev)
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        """log p(z) of z (..., D): (...,), nats."""
+        return standard_normal_log_prob(z).sum(-1)
+
+    def sample(self, noise: Tensor) -> Tensor:
+        """Turn standard normal noise (B, D) into samples (B, D)."""
+        return noise
+
+
+class AR1(nn.Module):
+    """A stationary AR(1) process over ``steps`` steps in each channel, with unit marginal variance (Razavi et al. 2019).
+
+    z_t = α z_{t-1} + √(1-α²) ε. No factorised posterior comes closer than δ nats. α is solved in float64 from δ when
+    the prior is made, never inside the loss.
+
+    Args:
+        delta: the committed rate, nats per image over all latents.
+        latent_dim: D, which must be a multiple of ``steps``.
+        steps: the sequence's length T, at least 2; the number of channels is D / T.
+
+    Raises:
+        ValueError: when δ is not positive or too large for float32, or when the dimensions do not fit.
+    """
+
+    alpha: Tensor
+    innovation: Tensor
+
+    def __init__(self, delta: float, latent_dim: int, steps: int) -> None:
+        super().__init__()
+        number("delta", delta, above=0)
+        self.steps = integer("steps", steps, low=2)
+        if latent_dim % steps:
+            raise ValueError(f"steps={steps}: must divide latent_dim={latent_dim} (latent_dim = steps x channels)")
+        innovation = solve_innovation(delta * steps / latent_dim, steps)
+        if innovation < 1e-30:
+            raise ValueError(f"delta={delta}: too much for {steps} steps; use more steps or more channels")
+        self.register_buffer("alpha", torch.tensor(math.sqrt(1 - innovation)))
+        self.register_buffer("innovation", torch.tensor(innovation))
+
+    def sequence(self, z: Tensor) -> Tensor:
+        """View a flat latent (..., D) as (..., steps, channels)."""
+        return z.unflatten(-1, (self.steps, -1))
+
+    def rate(self, mean: Tensor, stddev: Tensor) -> Tensor:
+        """The terms of KL( q ‖ p ) by the chain rule over steps: (B, D), nats; their sum is exact."""
+        return kl_ar1(self.sequence(mean), self.sequence(stddev), self.alpha, self.innovation).flatten(-2)
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        """log p(z) of z (..., D): (...,), nats."""
+        first, rest = self.sequence(z).tensor_split((1,), dim=-2)
+        drift = self.sequence(z)[..., :-1, :] * self.alpha
+        innovations = (rest - drift) / self.innovation.sqrt()
+        log_density = torch.cat([first, innovations], dim=-2)
+        count = rest.shape[-2] * rest.shape[-1]
+        return standard_normal_log_prob(log_density).sum((-2, -1)) - 0.5 * count * self.innovation.log()
+
+    def sample(self, noise: Tensor) -> Tensor:
+        """Turn standard normal noise (B, D) into samples (B, D), step by step."""
+        shocks = self.sequence(noise)
+        z = [shocks[..., 0, :]]
+        for t in range(1, self.steps):
+            z.append(self.alpha * z[-1] + self.innovation.sqrt() * shocks[..., t, :])
+        return torch.stack(z, dim=-2).flatten(-2)
+
+
+def solve_innovation(delta: float, steps: int) -> float:
+    """Return 1 - α² in (0, 1) at which an AR(1) prior over ``steps`` steps commits ``delta`` nats per channel."""
+    # in u = -ln(1 - α²), where the committed rate is smooth, increasing, 0 at u = 0 and at least u / 2
+    u = brentq(lambda u: ar1_committed_rate(math.exp(-u), steps) - delta, 0.0, 2 * delta, xtol=1e-15, rtol=1e-14)
+    return math.exp(-u)

@@ -1,0 +1,77 @@
+"""What a person sees when a run or a sweep ends, and the files that a sweep leaves beside its runs."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from vae_lab.report.summary import Run, read_runs, setting_row, settings_of, summary_row, swept_keys, write_csv
+from vae_lab.report.table import cell, console, runs_table, settings_table
+from vae_lab.report.words import sentences
+from vae_lab.results import SWEEP, write_json
+
+
+def begin(sweep: Path, total: int, swept: Sequence[str], arguments: Sequence[str]) -> None:
+    """Write ``sweep.json`` and announce the sweep."""
+    started = datetime.now(UTC).isoformat()
+    content = {"total": total, "swept": list(swept), "arguments": list(arguments), "started": started}
+    write_json(sweep / SWEEP, content)
+    print(f"{total} run{'s' if total > 1 else ''} in {sweep}, swept: {', '.join(swept) or 'nothing'}", flush=True)
+
+
+def finish(sweep: Path) -> str:
+    """Write ``summary.csv`` and ``settings.csv``, print table and words; returns what failed, empty if nothing."""
+    runs = read_runs(sweep)
+    if not runs:
+        return f"no run of {sweep} left a result"
+    keys = swept_keys(sweep, runs)
+    settings = settings_of(runs, keys)
+    write_csv(sweep / "summary.csv", [summary_row(run, keys) for run in runs])
+    write_csv(sweep / "settings.csv", [setting_row(setting) for setting in settings])
+    seeded = any(len(setting.runs) > 1 for setting in settings)
+    screen = console()
+    screen.print(settings_table(settings, keys) if seeded else runs_table(runs, keys))
+    for line in sentences(runs, settings, keys):
+        print(line)
+    print(f"table: {sweep / 'summary.csv'}  settings: {sweep / 'settings.csv'}")
+    best = next((run for run in runs if run.status == "finished"), None)
+    if best:
+        print(f"next: python -m vae_lab.evaluate run='{best.directory}' k=5000")
+    failed = [run.directory.name for run in runs if run.status == "failed"]
+    return f"{len(failed)} of {len(runs)} runs failed: {'; '.join(failed)}" if failed else ""
+
+
+def summary_line(result: Mapping[str, Any]) -> str:
+    """A run in one line."""
+    run = Run(Path(), result)
+    if run.status != "finished":
+        return f"{run.status}: {result.get('reason')}; {result['seconds']:.1f} s"
+    shown = ", ".join(f"{title} {cell(run, title)}" for title in ("ELBO", "KL (rate)", "distortion"))
+    return f"{shown}; {run.verdict}; {result['seconds']:.1f} s"
+
+
+def show_run(directory: Path, result: Mapping[str, Any]) -> None:
+    """Print the result of a single run, and the next useful command."""
+    run = Run(directory, result)
+    console().print(runs_table([run], list(run.overrides)))
+    if run.status == "finished":
+        metrics = result["metrics"]
+        print(
+            f"figures of {result['checkpoint']}; a constant mean image has distortion "
+            f"{metrics['test/distortion_mean_image']:.2f}, this model {metrics['test/distortion']:.2f}"
+        )
+        if "test/nll" in metrics:
+            print(f"importance-weighted NLL {metrics['test/nll']:.2f} nats per image")
+    for line in sentences([run], [], []):
+        print(line)
+    print(f"run directory: {directory}")
+    print(f"next: {next_command(run)}")
+
+
+def next_command(run: Run) -> str:
+    """What a person would most likely want to do now."""
+    if run.status == "diverged":
+        return "the same with optimizer.lr=1e-4 or trainer.gradient_clip_val=1"
+    if run.collapsed:
+        return "python -m vae_lab +experiment=collapse_sweep -m"
+    return f"python -m vae_lab.evaluate run='{run.directory}' k=5000"

@@ -1,0 +1,155 @@
+"""The sweep as rows: one per run, and one per setting over its seeds."""
+
+import csv
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from vae_lab.results import SWEEP, read_json, runs_of
+from vae_lab.verdict import describe
+
+FIGURES = {
+    "ELBO": "test/elbo",
+    "KL (rate)": "test/rate",
+    "distortion": "test/distortion",
+    "MI": "test/mutual_information",
+    "prior gap": "test/prior_gap",
+    "active units": "test/active_units",
+    "shuffle gap": "test/shuffle_gap",
+}
+FLOOR_SLACK = (0.05, 0.02)  # relative and in nats: how near to its floor a rate counts as held there
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run directory and its ``result.json``."""
+
+    directory: Path
+    result: Mapping[str, Any]
+
+    @property
+    def status(self) -> str:
+        return str(self.result.get("status"))
+
+    @property
+    def overrides(self) -> Mapping[str, Any]:
+        overrides: Mapping[str, Any] = self.result.get("overrides") or {}
+        return overrides
+
+    @property
+    def seed(self) -> Any:
+        return self.result.get("seed")
+
+    @property
+    def collapsed(self) -> bool:
+        """Whether the verdict is ``full``."""
+        return self.result.get("verdict") == "full"
+
+    def figure(self, name: str) -> float | None:
+        """A figure of the run, None where it has none."""
+        value = (self.result.get("metrics") or {}).get(name)
+        return float(value) if isinstance(value, (int, float)) else None
+
+    @property
+    def held_at_floor(self) -> bool:
+        """Whether the rate sits where the method holds it, which says nothing about what z carries."""
+        rate, floor = self.figure("test/rate"), float(self.result.get("rate_floor") or 0)
+        return rate is not None and floor > 0 and rate <= floor * (1 + FLOOR_SLACK[0]) + FLOOR_SLACK[1]
+
+    @property
+    def verdict(self) -> str:
+        """The verdict in words, or what else became of the run."""
+        if self.status != "finished":
+            return self.status
+        words = describe(self.result["verdict"], self.result["unused"], self.result["latent_dim"])
+        return words + (", held at its floor" if self.held_at_floor else "")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """The runs of one setting, which differ in their seed only."""
+
+    values: Mapping[str, Any]
+    runs: Sequence[Run]
+
+    @property
+    def finished(self) -> list[Run]:
+        return [run for run in self.runs if run.status == "finished"]
+
+    def figures(self, name: str) -> list[float]:
+        """The figure of each finished run that has it."""
+        return [value for run in self.finished if (value := run.figure(name)) is not None]
+
+    def spread(self, name: str) -> tuple[float, float, float] | None:
+        """(median, least, largest) over the seeds, None where no run has the figure."""
+        found = self.figures(name)
+        return (median(found), min(found), max(found)) if found else None
+
+    @property
+    def verdicts(self) -> str:
+        """How many seeds ended how: ``2 full, 1 partial``."""
+        ends = [str(run.result["verdict"]) if run.status == "finished" else run.status for run in self.runs]
+        return ", ".join(f"{ends.count(end)} {end}" for end in dict.fromkeys(sorted(ends)))
+
+
+def read_runs(sweep: Path) -> list[Run]:
+    """All runs of a sweep directory that have a readable result."""
+    return [Run(directory, result) for directory, result in runs_of(sweep)]
+
+
+def swept_keys(sweep: Path, runs: Iterable[Run]) -> list[str]:
+    """What was swept, seeds last: as ``sweep.json`` says, and whatever else differs between the runs."""
+    declared = [str(key) for key in (read_json(sweep / SWEEP) or {}).get("swept", [])]
+    seen: dict[str, set[str]] = {}
+    for run in runs:
+        for key, value in run.overrides.items():
+            seen.setdefault(key, set()).add(str(value))
+    keys = list(dict.fromkeys([*declared, *(key for key, found in seen.items() if len(found) > 1)]))
+    return sorted(keys, key=lambda key: key == "seed")
+
+
+def settings_of(runs: Iterable[Run], keys: Sequence[str]) -> list[Setting]:
+    """Group runs by what was swept but the seed, in the order of their appearance."""
+    grouped: dict[tuple[str, ...], list[Run]] = {}
+    names = [key for key in keys if key != "seed"]
+    for run in runs:
+        grouped.setdefault(tuple(str(run.overrides.get(key, "")) for key in names), []).append(run)
+    return [Setting({key: group[0].overrides.get(key, "") for key in names}, group) for group in grouped.values()]
+
+
+def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write rows as CSV; the columns are all keys in the order of their appearance."""
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, columns, restval="")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def summary_row(run: Run, keys: Sequence[str]) -> dict[str, Any]:
+    """One run as a row of ``summary.csv``: what was swept, how it ended, and every scalar figure."""
+    metrics = run.result.get("metrics") or {}
+    about = ("status", "reason", "verdict", "unused", "latent_dim", "rate_floor", "unfinished", "checkpoint", "steps")
+    return {
+        "run": run.directory.name,
+        **{key: run.overrides.get(key, "") for key in keys},
+        "seed": run.seed,
+        **{name: run.result.get(name, "") for name in about},
+        **{name: value for name, value in metrics.items() if not isinstance(value, list)},
+        "seconds": run.result.get("seconds", ""),
+    }
+
+
+def setting_row(setting: Setting) -> dict[str, Any]:
+    """One setting as a row of ``settings.csv``: median, least and largest of each figure over its seeds."""
+    row: dict[str, Any] = {**setting.values, "seeds": len(setting.runs), "finished": len(setting.finished)}
+    row |= {f"verdict_{kind}": sum(r.result.get("verdict") == kind for r in setting.finished) for kind in VERDICTS}
+    for name in dict.fromkeys(name for run in setting.finished for name in run.result["metrics"]):
+        if spread := setting.spread(name):
+            row |= dict(zip((f"{name}/median", f"{name}/min", f"{name}/max"), spread, strict=True))
+    return row
+
+
+VERDICTS = ("none", "partial", "full")

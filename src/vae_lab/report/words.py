@@ -1,0 +1,93 @@
+"""What a sweep says, in words that its seeds support and no more."""
+
+from collections.abc import Sequence
+from statistics import mean
+
+from vae_lab.report.summary import Run, Setting
+
+ENOUGH_SEEDS = 3
+
+
+def sentences(runs: Sequence[Run], settings: Sequence[Setting], keys: Sequence[str]) -> list[str]:
+    """Which runs collapsed, how each swept key goes with it, what woke them, and what to beware of."""
+    finished = [run for run in runs if run.status == "finished"]
+    if not finished:
+        return [*endings(runs)]
+    lines = [count(finished)]
+    if len(finished) > 1:
+        lines += [by_value(finished, key) for key in keys if key != "seed"]
+        lines += awakenings(settings)
+    return lines + cautions(finished, settings) + endings(runs)
+
+
+def count(finished: Sequence[Run]) -> str:
+    """How many runs ended with which verdict."""
+    kinds = [run.result["verdict"] for run in finished]
+    full, partial, none = (kinds.count(kind) for kind in ("full", "partial", "none"))
+    runs = "1 run" if len(kinds) == 1 else f"{len(kinds)} runs"
+    return f"{runs}: {full} collapsed (z is ignored), {partial} with some dimensions unused, {none} with all in use."
+
+
+def by_value(finished: Sequence[Run], key: str) -> str:
+    """How often each value of a key collapsed, and its mean KL over the rest of the grid."""
+    groups: dict[str, list[Run]] = {}
+    for run in finished:
+        groups.setdefault(str(run.overrides.get(key, "-")), []).append(run)
+    parts = []
+    for value, group in groups.items():
+        rate = mean(run.figure("test/rate") or 0.0 for run in group)
+        parts.append(f"{value}: {sum(run.collapsed for run in group)} of {len(group)} collapsed, mean KL {rate:.2f}")
+    return f"{key} = " + "; ".join(parts) + "."
+
+
+def awakenings(settings: Sequence[Setting]) -> list[str]:
+    """Pairs of settings that differ in one key, of which one collapsed with every seed and the other with none."""
+    lines = []
+    enough = [setting for setting in settings if len(setting.finished) >= ENOUGH_SEEDS]
+    asleep = [setting for setting in enough if all(run.collapsed for run in setting.finished)]
+    awake = [setting for setting in enough if not any(run.collapsed or run.held_at_floor for run in setting.finished)]
+    for before in asleep:
+        for after in awake:
+            changed = [key for key in before.values if before.values[key] != after.values[key]]
+            if len(changed) == 1:
+                (key,) = changed
+                rest = ", ".join(f"{k}={v}" for k, v in before.values.items() if k != key)
+                lines.append(
+                    f"{key}={after.values[key]} in place of {before.values[key]} woke it{' at ' + rest if rest else ''} "
+                    f"(all {len(after.finished)} seeds)."
+                )
+    return lines
+
+
+def cautions(finished: Sequence[Run], settings: Sequence[Setting]) -> list[str]:
+    """What a reader must know before believing the table."""
+    lines = []
+    if len(settings) > 1 and any(len(setting.finished) < ENOUGH_SEEDS for setting in settings):
+        least = min(len(setting.finished) for setting in settings)
+        lines.append(
+            f"{'One seed' if least == 1 else f'{least} seeds'} per setting cannot tell a setting's effect from luck: "
+            "add seed=0,1,2 before you say that one woke another."
+        )
+    held = sum(run.held_at_floor for run in finished)
+    if held:
+        lines.append(f"{held} held at the floor of the rate that the method sets: a KL there is no sign of a used z.")
+    if any(run.result["verdict"] == "partial" for run in finished):
+        lines.append("Unused dimensions are no fault where the data do not pay for them.")
+    unfinished = sum(bool(run.result.get("unfinished")) for run in finished)
+    if unfinished:
+        which = "It was" if len(finished) == 1 else f"{unfinished} of {len(finished)} were"
+        lines.append(f"{which} still improving at the end: raise trainer.max_steps before you compare.")
+    if len({run.result.get("steps") for run in finished}) > 1:
+        lines.append("The runs differ in their number of steps: equal epochs are not equal training.")
+    return lines
+
+
+def endings(runs: Sequence[Run]) -> list[str]:
+    """The runs that diverged, failed or are still going, each with its reason."""
+    lines = []
+    for status in ("diverged", "failed", "running"):
+        some = [run for run in runs if run.status == status]
+        if some:
+            lines.append(f"{len(some)} {status}:")
+            lines += [f"  {run.directory.name}: {run.result.get('reason') or 'not ended'}" for run in some]
+    return lines

@@ -1,0 +1,301 @@
+"""One run, top to bottom: build -> fit -> test -> result.json."""
+
+import logging
+import math
+import platform
+import time
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, Trainer
+from torch import nn
+
+from vae_lab import loggers
+from vae_lab.build import build
+from vae_lab.callbacks import Checkpoints, Diverged, Divergence, Evaluation, FreeBits, KLAnnealing, still_falling
+from vae_lab.checks import ConfigError, integer
+from vae_lab.data import ImageData
+from vae_lab.models import VAE
+from vae_lab.results import CHECKPOINTS, RESULT, write_json
+from vae_lab.verdict import judge
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Parts:
+    """What a config builds."""
+
+    data: ImageData
+    model: VAE
+    annealing: KLAnnealing
+    callbacks: list[Callback]
+
+
+def build_model(config: Mapping[str, Any], image_shape: tuple[int, int, int]) -> tuple[VAE, list[Callback]]:
+    """Build the model with weights drawn from the seed, and the callbacks that shape its objective.
+
+    Raises:
+        ConfigError: for whatever in ``config`` does not fit, by name.
+    """
+    seed = integer("seed", config["seed"], low=0)
+    latent_dim = config["model"].get("latent_dim")
+    try:
+        integer("latent_dim", latent_dim)
+    except ValueError as error:
+        raise ConfigError(f"model.{error}") from error
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        networks = {
+            part: build(config[part], part, image_shape=image_shape, latent_dim=latent_dim)
+            for part in ("encoder", "decoder")
+        }
+        likelihood = build(config["likelihood"], "likelihood")
+        optimizer = build({**config["optimizer"], "_partial_": True}, "optimizer")
+        model: VAE = build(config["model"], "model", **networks, likelihood=likelihood, optimizer=optimizer, seed=seed)
+    try:
+        optimizer([nn.Parameter(torch.zeros(1))])
+    except (ValueError, TypeError) as error:
+        raise ConfigError(f"optimizer: {error}") from error
+    callbacks: list[Callback] = []
+    if config["free_bits"]:
+        free_bits: FreeBits = build(config["free_bits"], "free_bits")
+        free_bits.install(model)
+        callbacks.append(free_bits)
+    return model, callbacks
+
+
+def assemble(config: Mapping[str, Any]) -> Parts:
+    """Build and check everything that a run needs before its first step.
+
+    Raises:
+        ConfigError: for whatever does not fit, by name.
+    """
+    data: ImageData = build(config["data"], "data", seed=config["seed"])
+    model, callbacks = build_model(config, data.image_shape)
+    annealing: KLAnnealing = build(config["annealing"], "annealing")
+    check_fit(config, data, model)
+    return Parts(data, model, annealing, [annealing, *callbacks])
+
+
+def check_fit(config: Mapping[str, Any], data: ImageData, model: VAE) -> None:
+    """Refuse parts that cannot work together.
+
+    Raises:
+        ConfigError: naming the part, its value and what is allowed.
+    """
+    (low, high), support = data.value_range, model.likelihood.support
+    if support and (low < support[0] or high > support[1]):
+        raise ConfigError(
+            f"likelihood={type(model.likelihood).__name__.lower()}: needs pixels in [{support[0]:g}, {support[1]:g}], "
+            f"the data reach from {low:g} to {high:g}; use likelihood=gaussian or rescale the data"
+        )
+    if data.batch_size < model.min_batch_size:
+        raise ConfigError(
+            f"data.batch_size={data.batch_size}: {type(model).__name__} needs at least {model.min_batch_size} images "
+            "in a batch"
+        )
+    images = next(data.eval_stream("val"))[:2]
+    expected = (len(images), model.latent_dim)
+    was_training = model.training
+    model.eval()
+    with torch.no_grad():
+        try:
+            answer = model.encoder(images)
+            shapes = [tuple(part.shape) for part in answer]
+        except Exception as error:  # a person's own network may raise anything
+            raise ConfigError(f"encoder: fails on images {tuple(images.shape)}: {one_line(error)}") from error
+        if shapes != [expected, expected]:
+            raise ConfigError(f"encoder: gives {shapes}; must be two tensors {expected}, location and raw scale")
+        try:
+            shape = tuple(model.decoder(answer[0]).shape)
+        except Exception as error:
+            raise ConfigError(f"decoder: fails on latents {expected}: {one_line(error)}") from error
+        if shape != tuple(images.shape):
+            raise ConfigError(f"decoder: gives {shape}; must be {tuple(images.shape)}")
+    model.train(was_training)
+
+
+def one_line(error: BaseException) -> str:
+    """Kind and first line of an exception."""
+    text = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
+
+
+def make_trainer(config: Mapping[str, Any], **extra: Any) -> Trainer:
+    """Build the Lightning trainer; lengths are in steps, files and logs are ours.
+
+    Raises:
+        ConfigError: when Lightning refuses an argument.
+    """
+    node = dict(config["trainer"])
+    for name in ("max_steps", "val_check_interval", "log_every_n_steps"):
+        try:
+            integer(name, node.get(name))
+        except ValueError as error:
+            raise ConfigError(f"trainer.{error}") from error
+    fixed = {"max_epochs": -1, "check_val_every_n_epoch": None, "num_sanity_val_steps": 0}
+    quiet = {"enable_checkpointing": False, "enable_model_summary": False, "use_distributed_sampler": False}
+    try:
+        trainer: Trainer = build(node, "trainer", **fixed, **quiet, **extra)
+    except ConfigError:
+        raise
+    except Exception as error:  # Lightning's MisconfigurationException and those of its accelerators
+        raise ConfigError(f"trainer: {one_line(error)}") from error
+    return trainer
+
+
+def check(config: Mapping[str, Any]) -> None:
+    """Build everything and throw it away: what passes here can start.
+
+    Raises:
+        ConfigError: for whatever does not fit, by name.
+    """
+    parts = assemble(config)
+    make_trainer(config, logger=False, enable_progress_bar=False)
+    Evaluation(config["evaluation"]["k"], parts.data.value_range)
+
+
+def execute(
+    config: Mapping[str, Any],
+    directory: Path,
+    overrides: Mapping[str, Any],
+    progress: Callback | None = None,
+    name: str = "run",
+    group: str = "",
+) -> dict[str, Any]:
+    """Train and test one model, and keep ``result.json`` true at each stage, whatever happens.
+
+    Args:
+        config: the whole config as plain data.
+        directory: the run directory.
+        overrides: what was set for this run, by key.
+        progress: the progress bar, if any.
+        name: what loggers call the run.
+        group: what loggers call the sweep it belongs to.
+
+    Returns:
+        The content of ``result.json``: of a run that finished or diverged.
+
+    Raises:
+        ConfigError: for whatever in the config does not fit.
+        Exception: whatever else broke; recorded as ``failed`` before it goes on.
+    """
+    quieten()
+    torch.set_float32_matmul_precision("highest")
+    directory.mkdir(parents=True, exist_ok=True)
+    began = time.perf_counter()
+    record: dict[str, Any] = {
+        "status": "running",
+        "reason": None,
+        "overrides": dict(overrides),
+        "seed": config["seed"],
+        "metrics": {},
+        "versions": versions(),
+        "started": now(),
+        "ended": None,
+    }
+    write_json(directory / RESULT, record)
+    opened: list[Any] = []
+    try:
+        parts = assemble(config)
+        opened.append(loggers.csv_logger(directory))
+        for key, node in (config["logger"] or {}).items():
+            extra = {"directory": directory, "name": name, "group": group, "config": config}
+            opened.append(build(node, f"logger.{key}", **extra))
+        record |= train_and_test(config, directory, parts, opened, progress)
+        record["status"] = "finished"
+        loggers.publish(opened, directory, record)
+    except Diverged as error:
+        record |= {"status": "diverged", "reason": str(error), "diverged_step": error.step}
+        log.warning("diverged: %s", error)
+    except BaseException as error:
+        record |= {"status": "failed", "reason": str(error) if isinstance(error, ConfigError) else one_line(error)}
+        log.exception("failed")
+        raise
+    finally:
+        record |= {"seconds": round(time.perf_counter() - began, 3), "ended": now()}
+        write_json(directory / RESULT, record)
+        loggers.close(opened, failed=record["status"] != "finished")
+    return record
+
+
+def train_and_test(
+    config: Mapping[str, Any], directory: Path, parts: Parts, opened: list[Any], progress: Callback | None
+) -> dict[str, Any]:
+    """Fit, take the best checkpoint, test it; returns the entries of ``result.json`` that come from it."""
+    data, model = parts.data, parts.model
+    recipe = {"config": dict(config), "image_shape": list(data.image_shape)}
+    checkpoints = Checkpoints(directory / CHECKPOINTS, parts.annealing.end, recipe)
+    evaluation = Evaluation(config["evaluation"]["k"], data.value_range)
+    watchers = [Divergence(), evaluation, checkpoints, *([progress] if progress else [])]
+    trainer = make_trainer(
+        config,
+        callbacks=parts.callbacks + watchers,
+        logger=opened,
+        enable_progress_bar=progress is not None,
+        default_root_dir=str(directory),
+    )
+    trainer.fit(model, datamodule=data)
+
+    steps = trainer.global_step
+    chosen = "last.ckpt" if checkpoints.best_step is None else "best.ckpt"
+    state = torch.load(checkpoints.directory / chosen, weights_only=True)["state_dict"]
+    model.load_state_dict(state)
+    trainer.test(model, datamodule=data, verbose=False)
+
+    figures = dict(evaluation.figures)
+    if not math.isfinite(float(figures["test/elbo"])):  # type: ignore[arg-type]
+        raise Diverged(steps)
+    figures["test/distortion_mean_image"] = mean_image_distortion(model, data)
+    verdict = judge(*(figures[f"test/{name}"] for name in VERDICT_FIGURES))  # type: ignore[arg-type]
+    return {
+        "metrics": figures,
+        "verdict": verdict.kind,
+        "unused": verdict.unused,
+        "latent_dim": model.latent_dim,
+        "rate_floor": model.rate_floor(),
+        "unfinished": still_falling(checkpoints.history, steps),
+        "checkpoint": f"{chosen} at step {steps if checkpoints.best_step is None else checkpoints.best_step}",
+        "steps": steps,
+        "batch_size": data.batch_size,
+    }
+
+
+VERDICT_FIGURES = ("shuffle_gap", "shuffle_gap_se", "shuffle_gap_dim", "shuffle_gap_dim_se", "mutual_information")
+
+
+def mean_image_distortion(model: VAE, data: ImageData) -> float:
+    """Test distortion, nats per image, of a decoder that always answers with the mean training image."""
+    mean, variance = data.train_moments()
+    batches = [x.to(model.device) for x in data.eval_stream("test")]
+    with torch.no_grad():
+        scores = [model.likelihood.constant_distortion(x, mean.to(x), variance).double() for x in batches]
+    return float(torch.cat(scores).mean())
+
+
+def quieten() -> None:
+    """Send what Lightning and warnings say to the run's log file, not to the screen."""
+    logging.captureWarnings(True)
+    warnings.filterwarnings("ignore", module="lightning")
+    for name in ("lightning", "lightning.pytorch", "lightning.fabric"):
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.propagate = True
+
+
+def now() -> str:
+    """The present time, UTC, ISO 8601 with microseconds."""
+    return datetime.now(UTC).isoformat()
+
+
+def versions() -> dict[str, str]:
+    """Versions of what figures depend on."""
+    packages = ("vae_lab", "torch", "torchvision", "lightning", "torchmetrics", "hydra-core")
+    return {"python": platform.python_version()} | {package: version(package) for package in packages}

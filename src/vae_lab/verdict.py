@@ -1,0 +1,41 @@
+"""The verdict: how much of the latent the decoder really uses. Pure figures in, words out.
+
+The rate does not decide: δ-VAE holds it at δ with nothing encoded, and BN-VAE has every unit active by construction.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+FULL_GAP, FULL_MI, UNUSED_GAP = 0.1, 0.1, 0.01  # nats per image
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """``kind`` is ``full``, ``partial`` or ``none`` (the extent of the collapse); ``unused`` of ``latent_dim`` are idle."""
+
+    kind: str
+    unused: int
+    latent_dim: int
+
+    def __str__(self) -> str:
+        return describe(self.kind, self.unused, self.latent_dim)
+
+
+def judge(gap: float, gap_se: float, gap_dim: Sequence[float], gap_dim_se: Sequence[float], mi: float) -> Verdict:
+    """Judge from the shuffle gaps (nats per image, with paired standard errors) and the mutual information (nats).
+
+    ``full``: shuffling z costs less than max(0.1 nats, 2 standard errors), or z carries less than 0.1 nats about x.
+    Otherwise a dimension is unused when shuffling it alone costs less than max(0.01 nats, 2 standard errors);
+    ``partial`` when some are, ``none`` when all are used.
+    """
+    unused = sum(g < max(UNUSED_GAP, 2 * se) for g, se in zip(gap_dim, gap_dim_se, strict=True))
+    if gap < max(FULL_GAP, 2 * gap_se) or mi < FULL_MI:
+        return Verdict("full", len(gap_dim), len(gap_dim))
+    return Verdict("partial" if unused else "none", unused, len(gap_dim))
+
+
+def describe(kind: str, unused: int, latent_dim: int) -> str:
+    """The verdict in a few words; unused dimensions are no fault when the data do not pay for them."""
+    if kind == "partial":
+        return f"partial: {unused} of {latent_dim} unused"
+    return {"full": "full: z is ignored", "none": "none: all in use"}[kind]
