@@ -38,17 +38,19 @@ def choices(overrides: Sequence[Override]) -> dict[str, list[str]]:
         if override.is_sweep_override():
             found[name] = [f"{key}={value}" for value in override.sweep_string_iterator()]
         else:
-            found[name] = [f"{key}={override.get_value_element_as_str()}"] if override.value() is not None or "=" in (
-                override.input_line or ""
-            ) else [str(override.input_line)]
+            found[name] = (
+                [f"{key}={override.get_value_element_as_str()}"]
+                if override.value() is not None or "=" in (override.input_line or "")
+                else [str(override.input_line)]
+            )
     return found
 
 
 class GridSweeper(BasicSweeper):
     """Cartesian product of all swept values.
 
-    An experiment's own grid may hold settings that a run has not, such as ``model.beta`` after ``model=info_vae`` on the
-    command line: those are left out there, with a line that says so. What the person wrote is never left out.
+    An experiment's own grid may hold settings that a run has not, such as ``model.beta`` after ``model=info_vae`` on
+    the command line: those are left out there, with a line that says so. What the person wrote is never left out.
     """
 
     def sweep(self, arguments: list[str]) -> None:
@@ -61,7 +63,8 @@ class GridSweeper(BasicSweeper):
         from vae_lab import report
         from vae_lab.cli import Interrupted, RunFailed
 
-        assert self.config is not None and self.launcher is not None and self.hydra_context is not None
+        assert self.config is not None
+        assert self.launcher is not None
         jobs, swept = self.expand(arguments)
         self.check(jobs)
         directory = Path(self.config.hydra.sweep.dir)
@@ -105,9 +108,12 @@ class GridSweeper(BasicSweeper):
         cache: dict[tuple[str, ...], set[str]] = self.__dict__.setdefault("_known", {})
         groups = tuple(o for o in overrides if "." not in o.partition("=")[0])
         if groups not in cache:
-            assert self.hydra_context is not None and self.config is not None
+            assert self.hydra_context is not None
+            assert self.config is not None
             config = self.hydra_context.config_loader.load_sweep_config(self.config, list(groups))
-            cache[groups] = {f"{top}.{name}" for top in config if OmegaConf.is_dict(config[top]) for name in config[top]}
+            cache[groups] = {
+                f"{top}.{name}" for top in config if OmegaConf.is_dict(config[top]) for name in config[top]
+            }
         return cache[groups]
 
     def check(self, jobs: list[list[str]]) -> None:
@@ -120,6 +126,7 @@ class GridSweeper(BasicSweeper):
         from vae_lab.run import check, quieten
 
         quieten()
-        assert self.hydra_context is not None and self.config is not None
+        assert self.hydra_context is not None
+        assert self.config is not None
         for job in jobs:
             check(container(self.hydra_context.config_loader.load_sweep_config(self.config, job)))

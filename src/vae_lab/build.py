@@ -1,7 +1,7 @@
 """The one place where a config node becomes an object, and where it is decided what may become one.
 
-Only classes and functions that live under ``ALLOWED``, or under a module that the person at the command line allows, are
-called. A config file cannot widen that list, nor reach ``os`` through the attributes of an allowed module.
+Only classes and functions under ``ALLOWED``, or under a module that the person at the command line allows, are called.
+ A config file cannot widen that list, nor reach ``os`` through the attributes of an allowed module.
 """
 
 import inspect
@@ -13,7 +13,7 @@ from functools import partial
 from importlib import import_module
 from typing import Any
 
-from vae_lab.checks import ConfigError, did_you_mean
+from vae_lab.checks import ConfigError, one_line
 
 ALLOWED = ("vae_lab", "torch.nn", "torch.optim", "torchvision", "torchmetrics", "lightning.pytorch")
 ALLOW_VARIABLE = "VAE_LAB_ALLOW"  # set by `--allow`, inherited by the processes of a launcher
@@ -70,22 +70,30 @@ def build(node: Mapping[str, Any], key: str, /, **extra: Any) -> Any:
         extra: arguments that the config does not hold.
 
     Raises:
-        ConfigError: for a target that is not allowed, an unknown or missing argument, and for every ``ValueError`` of
-            the call, with ``key`` in front of its argument's name.
+        ConfigError: for a target that is not allowed, and for every ``TypeError`` and ``ValueError`` of the call.
     """
     target = locate(node.get("_target_"), key)
     given = {name: value for name, value in node.items() if name not in ("_target_", "_partial_")}
     arguments = {name: build_value(value, f"{key}.{name}") for name, value in given.items()} | extra
-    check_names(target, arguments, key)
     if node.get("_partial_"):
         return partial(target, **arguments)
-    try:
+    with naming(key):
         return target(**arguments)
+
+
+@contextmanager
+def naming(key: str) -> Iterator[None]:
+    """Turn the complaint of a call into a ``ConfigError`` whose message names the config ``key`` of the argument."""
+    try:
+        yield
     except ConfigError:
         raise
-    except (ValueError, TypeError) as error:
-        message = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ConfigError(f"{key}.{message}" if re.match(r"\w+=", message) else f"{key}: {message}") from error
+    except TypeError as error:
+        unknown = re.search(r"unexpected keyword argument '(\w+)'", str(error))
+        raise ConfigError(f"{key}.{unknown[1]}: no such setting" if unknown else f"{key}: {one_line(error)}") from error
+    except ValueError as error:
+        named = re.match(r"\w+=", str(error))
+        raise ConfigError(f"{key}.{error}" if named else f"{key}: {one_line(error)}") from error
 
 
 def build_value(value: Any, key: str) -> Any:
@@ -97,21 +105,3 @@ def build_value(value: Any, key: str) -> Any:
     if isinstance(value, (list, tuple)):
         return [build_value(entry, f"{key}[{i}]") for i, entry in enumerate(value)]
     return value
-
-
-def check_names(target: Callable[..., Any], arguments: Mapping[str, Any], key: str) -> None:
-    """Raise ``ConfigError`` for the first argument that neither ``target`` nor a base class of it takes."""
-    takers = [c.__init__ for c in inspect.getmro(target)] if inspect.isclass(target) else [target]
-    known: dict[str, None] = {}
-    for taker in takers:
-        parameters = inspect.signature(taker).parameters.values()
-        known |= dict.fromkeys(p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY))
-        if not any(p.kind is p.VAR_KEYWORD for p in parameters):
-            break
-    else:
-        return
-    known.pop("self", None)
-    for name in arguments:
-        if name not in known:
-            nearest = did_you_mean(name, known)
-            raise ConfigError(f"{key}.{name}: {target.__name__} takes no such argument{nearest}; it takes {', '.join(known)}")

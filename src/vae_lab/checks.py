@@ -22,9 +22,7 @@ def number(name: str, value: Any, *, low: float = -math.inf, above: float = -mat
     real = isinstance(value, (int, float)) and not isinstance(value, bool)
     if real and math.isfinite(value) and low <= value <= high and value > above:
         return float(value)
-    bounds = [
-        f"{sign} {bound:g}" for sign, bound in ((">=", low), (">", above), ("<=", high)) if math.isfinite(bound)
-    ]
+    bounds = [f"{sign} {bound:g}" for sign, bound in ((">=", low), (">", above), ("<=", high)) if math.isfinite(bound)]
     raise ValueError(f"{name}={value}: must be a finite number{' ' + ' and '.join(bounds) if bounds else ''}")
 
 
@@ -55,3 +53,9 @@ def did_you_mean(word: Any, options: Iterable[str]) -> str:
     """Return ``" (did you mean X?)"`` for the option nearest to ``word``, or an empty string."""
     near = get_close_matches(str(word), list(options), n=1, cutoff=0.5)
     return f" (did you mean {near[0]}?)" if near else ""
+
+
+def one_line(error: BaseException) -> str:
+    """Kind and first line of an exception."""
+    text = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import FrameType
 
 import hydra
+from hydra.conf import HydraConf
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.types import RunMode
@@ -17,7 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from vae_lab import config as configs
 from vae_lab.build import ALLOW_VARIABLE
-from vae_lab.checks import ConfigError
+from vae_lab.checks import ConfigError, one_line
 from vae_lab.results import SWEEP, read_json
 
 FLAGS_WITH_VALUE = (
@@ -80,7 +81,7 @@ def job(config: DictConfig) -> float:
         raise SystemExit(f"error: {error}") from error
 
 
-def perform(config: DictConfig, about: DictConfig) -> float:
+def perform(config: DictConfig, about: HydraConf) -> float:
     """Execute one run and print how it went: a line in a sweep, else a table.
 
     Raises:
@@ -97,7 +98,7 @@ def perform(config: DictConfig, about: DictConfig) -> float:
 
     directory, overrides = Path(about.runtime.output_dir), list(about.overrides.task)
     name, sweep = configs.run_name(overrides), Path(about.sweep.dir)
-    position = report.Position.of(read_json(sweep / SWEEP), about.job.get("num"))
+    position = report.Position.of(read_json(sweep / SWEEP), about.job.num if about.mode == RunMode.MULTIRUN else None)
     progress = StepProgress(str(position or ""), position.time_left() if position else "")
     try:
         group = sweep.name if position else ""
@@ -105,7 +106,7 @@ def perform(config: DictConfig, about: DictConfig) -> float:
     except ConfigError:
         raise
     except Exception as error:
-        message = f"failed: {type(error).__name__}: {configs.first_line(error)}; see {directory / 'run.log'}"
+        message = f"failed: {one_line(error)}; see {directory / 'run.log'}"
         if position:
             print(f"{position} {name}: {message}", flush=True)
         raise RunFailed(message) from error

@@ -13,9 +13,9 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-from vae_lab.checks import ConfigError, did_you_mean
+from vae_lab.checks import ConfigError, did_you_mean, one_line
 
 PACKAGE = Path(__file__).parent
 CONF = next(folder for folder in (PACKAGE / "conf", PACKAGE.parents[1] / "conf") if folder.is_dir())
@@ -77,7 +77,8 @@ def container(config: DictConfig) -> dict[str, Any]:
         content = OmegaConf.to_container(node, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
         key = getattr(error, "full_key", None) or "config"
-        raise ConfigError(f"{key}: {first_line(error)}") from error
+        missing = isinstance(error, MissingMandatoryValue)
+        raise ConfigError(f"{key}: {'must be given' if missing else one_line(error)}") from error
     assert isinstance(content, dict)
     return {str(key): value for key, value in content.items()}
 
@@ -87,12 +88,6 @@ OmegaConf.register_new_resolver("vae_lab.experiment_name", experiment_name, repl
 
 
 # what to tell a person
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of an exception's message."""
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
 
 
 def groups() -> dict[str, list[str]]:
@@ -108,12 +103,12 @@ def options_with(group: str, name: str) -> list[str]:
 
 
 def reference(overrides: Sequence[str]) -> DictConfig | None:
-    """The config that the group choices among ``overrides`` compose without any value, or None where they do not."""
+    """The config, Hydra's part included, that the group choices among ``overrides`` compose, None if they do not."""
     choices = [o for o in overrides if key_and_text(o)[0] in {*groups(), "experiment"} and "," not in o]
     GlobalHydra.instance().clear()
     try:
         with initialize_config_dir(str(CONF), version_base="1.3"):
-            return compose("config", choices)
+            return compose("config", choices, return_hydra_config=True)
     except Exception:  # what is wrong with the choices is what is being explained
         return None
 
@@ -130,24 +125,24 @@ def explain(error: Exception, overrides: Sequence[str]) -> str:
     if "append" in message and (match := re.search(r"item is already at '([^']*)'", message)):
         return f"{match.group(1)}: exists already; write it without the +"
     if "parse" in type(error).__name__.lower() or "mismatched input" in message or "viable" in message:
-        return f"{first_line(error)}; an override is KEY=VALUE, and special characters in a value need quotes: 'KEY=\"...\"'"
-    cause = first_line(error.__cause__) if error.__cause__ else ""
-    return f"{first_line(error)}{': ' if cause else ''}{cause}"
+        return f"{one_line(error)}; must be KEY=VALUE, with quotes around special characters: 'KEY=\"a,b\"'"
+    cause = one_line(error.__cause__) if error.__cause__ else ""
+    return f"{one_line(error)}{': ' if cause else ''}{cause}"
 
 
 def explain_key(key: str, overrides: Sequence[str]) -> str:
     """Say why there is no ``key``: another option of its group has it, or a name like it exists."""
     given = next((o for o in overrides if key_and_text(o)[0] == key), key)
     config = reference(overrides)
+    known = {} if config is None else {str(e): config[e] for e in config if e != "hydra"}
     group, _, name = key.partition(".")
-    if config is not None and name and group in groups() and group in config:
-        chosen = next((text for k, text in map(key_and_text, overrides) if k == group), None)
-        label = f"{group}={chosen}" if chosen else f"the chosen {group}"
-        here = [str(entry) for entry in config[group] if not str(entry).startswith("_")] if config[group] else []
-        others = options_with(group, name)
-        has = f"; {group}={' or '.join(others)} has it" if others else did_you_mean(name, here)
-        return f"{given}: {label} has no {name}{has}; it has {', '.join(here) or 'no settings'}"
-    known = sorted({*groups(), *([str(entry) for entry in config] if config is not None else [])})
-    leaves = [] if config is None else [f"{g}.{n}" for g in config if OmegaConf.is_dict(config[g]) for n in config[g]]
-    nearest = did_you_mean(key, [*known, *leaves])
-    return f"{given}: no such setting{nearest}; settings and groups: {', '.join(known)}; all: python -m vae_lab.list"
+    if config is not None and name and group in known and group in groups():
+        chosen = f"{group}={config.hydra.runtime.choices.get(group)}"
+        if others := options_with(group, name):
+            return f"{given}: {chosen} has no {name}; it is a setting of {group}={' or '.join(others)}"
+        here = [str(entry) for entry in known[group] or {} if not str(entry).startswith("_")]
+        return f"{given}: {chosen} has no {name}{did_you_mean(name, here)}; it has {', '.join(here) or 'no settings'}"
+    leaves = [f"{entry}.{leaf!s}" for entry, node in known.items() if OmegaConf.is_dict(node) for leaf in node]
+    names = sorted({*groups(), *known})
+    nearest = did_you_mean(key, [*names, *leaves])
+    return f"{given}: no such setting{nearest}; settings and groups: {', '.join(names)}; all: python -m vae_lab.list"

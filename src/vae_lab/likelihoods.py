@@ -24,7 +24,8 @@ class Likelihood(nn.Module):
 
     def log_prob(self, params: Tensor, x: Tensor) -> Tensor:
         """log p(x|z): (B,), nats per image, summed over pixels and channels."""
-        return self(params).log_prob(x)
+        log_prob: Tensor = self(params).log_prob(x)
+        return log_prob
 
     def constant_distortion(self, x: Tensor, mean: Tensor, variance: float) -> Tensor:
         """Distortion (B,) of a decoder that always answers with ``mean`` (C, H, W), the yardstick of any VAE.

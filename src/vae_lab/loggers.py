@@ -85,7 +85,9 @@ def publish(loggers: Sequence[Logger], directory: Path, result: Mapping[str, Any
             from wandb import plot
 
             run = logger.experiment
-            run.summary.update({name: value for name, value in result.items() if name in ("status", "verdict", "unused")})
+            run.summary.update(
+                {name: value for name, value in result.items() if name in ("status", "verdict", "unused")}
+            )
             run.summary.update({name: v for name, v in result["metrics"].items() if not isinstance(v, list)})
             recorded = read_curves(directory)
             for title, names in CHARTS.items():

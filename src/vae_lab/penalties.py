@@ -12,19 +12,26 @@ from torch import Tensor, nn
 from vae_lab.checks import choice, number
 
 
-class Plain(nn.Module):
-    """The rate itself: sum over dimensions, mean over the batch."""
+class Penalty(nn.Module):
+    """Base of all penalties."""
 
     def forward(self, rate: Tensor) -> Tensor:
         """Map the rate (B, D) in nats to a penalty () in nats per image."""
-        return rate.sum(1).mean()
+        raise NotImplementedError
 
     def floor(self, latent_dim: int) -> float:
         """Return the rate, in nats per image, below which this penalty no longer pushes."""
         return 0.0
 
 
-class FreeBits(nn.Module):
+class Plain(Penalty):
+    """The rate itself: sum over dimensions, mean over the batch."""
+
+    def forward(self, rate: Tensor) -> Tensor:
+        return rate.sum(1).mean()
+
+
+class FreeBits(Penalty):
     """Free bits: the rate costs nothing below ε (Kingma et al. 2016, equation 15 and appendix C.8).
 
     ``mode`` says what is clamped from below at ε:
@@ -47,7 +54,6 @@ class FreeBits(nn.Module):
         self.register_buffer("epsilon", torch.tensor(number("epsilon", epsilon, low=0)))
 
     def forward(self, rate: Tensor) -> Tensor:
-        """Map the rate (B, D) in nats to a penalty () in nats per image."""
         if self.mode == "dimension":
             return rate.mean(0).clamp(min=self.epsilon).sum()
         if self.mode == "sample":
@@ -55,5 +61,4 @@ class FreeBits(nn.Module):
         return rate.sum(1).mean().clamp(min=self.epsilon)
 
     def floor(self, latent_dim: int) -> float:
-        """Return the rate, in nats per image, below which this penalty no longer pushes."""
         return float(self.epsilon) * (1 if self.mode == "total" else latent_dim)

@@ -18,24 +18,37 @@ def standard_normal_log_prob(z: Tensor) -> Tensor:
     return -0.5 * (z.square() + math.log(2 * math.pi))
 
 
-class StandardNormal(nn.Module):
-    """p(z) = N(0, I)."""
+class Prior(nn.Module):
+    """Base of all priors."""
 
     def rate(self, mean: Tensor, stddev: Tensor) -> Tensor:
-        """KL( q ‖ p ) of q = N(mean, stddev²) for each dimension: (B, D), nats."""
-        return kl_standard_normal(mean, stddev)
+        """KL( q ‖ p ) of q = N(mean, stddev²), one term for each dimension: (B, D), nats."""
+        raise NotImplementedError
 
     def log_prob(self, z: Tensor) -> Tensor:
         """log p(z) of z (..., D): (...,), nats."""
-        return standard_normal_log_prob(z).sum(-1)
+        raise NotImplementedError
 
     def sample(self, noise: Tensor) -> Tensor:
         """Turn standard normal noise (B, D) into samples (B, D)."""
+        raise NotImplementedError
+
+
+class StandardNormal(Prior):
+    """p(z) = N(0, I)."""
+
+    def rate(self, mean: Tensor, stddev: Tensor) -> Tensor:
+        return kl_standard_normal(mean, stddev)
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        return standard_normal_log_prob(z).sum(-1)
+
+    def sample(self, noise: Tensor) -> Tensor:
         return noise
 
 
-class AR1(nn.Module):
-    """A stationary AR(1) process over ``steps`` steps in each channel, with unit marginal variance (Razavi et al. 2019).
+class AR1(Prior):
+    """A stationary AR(1) process over ``steps`` steps in each channel, of unit marginal variance (Razavi et al. 2019).
 
     z_t = α z_{t-1} + √(1-α²) ε. No factorised posterior comes closer than δ nats. α is solved in float64 from δ when
     the prior is made, never inside the loss.
@@ -66,11 +79,12 @@ class AR1(nn.Module):
 
     def sequence(self, z: Tensor) -> Tensor:
         """View a flat latent (..., D) as (..., steps, channels)."""
-        return z.unflatten(-1, (self.steps, -1))
+        sequence: Tensor = z.unflatten(-1, (self.steps, -1))
+        return sequence
 
     def rate(self, mean: Tensor, stddev: Tensor) -> Tensor:
-        """The terms of KL( q ‖ p ) by the chain rule over steps: (B, D), nats; their sum is exact."""
-        return kl_ar1(self.sequence(mean), self.sequence(stddev), self.alpha, self.innovation).flatten(-2)
+        terms = kl_ar1(self.sequence(mean), self.sequence(stddev), self.alpha, self.innovation)
+        return terms.flatten(-2)
 
     def log_prob(self, z: Tensor) -> Tensor:
         """log p(z) of z (..., D): (...,), nats."""
@@ -82,7 +96,6 @@ class AR1(nn.Module):
         return standard_normal_log_prob(log_density).sum((-2, -1)) - 0.5 * count * self.innovation.log()
 
     def sample(self, noise: Tensor) -> Tensor:
-        """Turn standard normal noise (B, D) into samples (B, D), step by step."""
         shocks = self.sequence(noise)
         z = [shocks[..., 0, :]]
         for t in range(1, self.steps):

@@ -17,9 +17,9 @@ from lightning.pytorch import Callback, Trainer
 from torch import nn
 
 from vae_lab import loggers
-from vae_lab.build import build
+from vae_lab.build import build, naming
 from vae_lab.callbacks import Checkpoints, Diverged, Divergence, Evaluation, FreeBits, KLAnnealing, still_falling
-from vae_lab.checks import ConfigError, integer
+from vae_lab.checks import ConfigError, integer, one_line
 from vae_lab.data import ImageData
 from vae_lab.models import VAE
 from vae_lab.results import CHECKPOINTS, RESULT, write_json
@@ -35,6 +35,7 @@ class Parts:
     data: ImageData
     model: VAE
     annealing: KLAnnealing
+    evaluation: Evaluation
     callbacks: list[Callback]
 
 
@@ -44,25 +45,21 @@ def build_model(config: Mapping[str, Any], image_shape: tuple[int, int, int]) ->
     Raises:
         ConfigError: for whatever in ``config`` does not fit, by name.
     """
-    seed = integer("seed", config["seed"], low=0)
-    latent_dim = config["model"].get("latent_dim")
-    try:
-        integer("latent_dim", latent_dim)
-    except ValueError as error:
-        raise ConfigError(f"model.{error}") from error
+    with naming("model"):
+        latent_dim = integer("latent_dim", config["model"].get("latent_dim"))
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.manual_seed(config["seed"])
         networks = {
             part: build(config[part], part, image_shape=image_shape, latent_dim=latent_dim)
             for part in ("encoder", "decoder")
         }
         likelihood = build(config["likelihood"], "likelihood")
         optimizer = build({**config["optimizer"], "_partial_": True}, "optimizer")
-        model: VAE = build(config["model"], "model", **networks, likelihood=likelihood, optimizer=optimizer, seed=seed)
-    try:
+        model: VAE = build(
+            config["model"], "model", **networks, likelihood=likelihood, optimizer=optimizer, seed=config["seed"]
+        )
+    with naming("optimizer"):
         optimizer([nn.Parameter(torch.zeros(1))])
-    except (ValueError, TypeError) as error:
-        raise ConfigError(f"optimizer: {error}") from error
     callbacks: list[Callback] = []
     if config["free_bits"]:
         free_bits: FreeBits = build(config["free_bits"], "free_bits")
@@ -77,14 +74,19 @@ def assemble(config: Mapping[str, Any]) -> Parts:
     Raises:
         ConfigError: for whatever does not fit, by name.
     """
+    try:
+        integer("seed", config["seed"], low=0)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
     data: ImageData = build(config["data"], "data", seed=config["seed"])
     model, callbacks = build_model(config, data.image_shape)
     annealing: KLAnnealing = build(config["annealing"], "annealing")
-    check_fit(config, data, model)
-    return Parts(data, model, annealing, [annealing, *callbacks])
+    evaluation: Evaluation = build(config["evaluation"], "evaluation", data_range=data.value_range)
+    check_fit(data, model)
+    return Parts(data, model, annealing, evaluation, [annealing, evaluation, *callbacks])
 
 
-def check_fit(config: Mapping[str, Any], data: ImageData, model: VAE) -> None:
+def check_fit(data: ImageData, model: VAE) -> None:
     """Refuse parts that cannot work together.
 
     Raises:
@@ -122,12 +124,6 @@ def check_fit(config: Mapping[str, Any], data: ImageData, model: VAE) -> None:
     model.train(was_training)
 
 
-def one_line(error: BaseException) -> str:
-    """Kind and first line of an exception."""
-    text = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
-
-
 def make_trainer(config: Mapping[str, Any], **extra: Any) -> Trainer:
     """Build the Lightning trainer; lengths are in steps, files and logs are ours.
 
@@ -135,11 +131,9 @@ def make_trainer(config: Mapping[str, Any], **extra: Any) -> Trainer:
         ConfigError: when Lightning refuses an argument.
     """
     node = dict(config["trainer"])
-    for name in ("max_steps", "val_check_interval", "log_every_n_steps"):
-        try:
+    with naming("trainer"):
+        for name in ("max_steps", "val_check_interval", "log_every_n_steps"):
             integer(name, node.get(name))
-        except ValueError as error:
-            raise ConfigError(f"trainer.{error}") from error
     fixed = {"max_epochs": -1, "check_val_every_n_epoch": None, "num_sanity_val_steps": 0}
     quiet = {"enable_checkpointing": False, "enable_model_summary": False, "use_distributed_sampler": False}
     try:
@@ -157,9 +151,8 @@ def check(config: Mapping[str, Any]) -> None:
     Raises:
         ConfigError: for whatever does not fit, by name.
     """
-    parts = assemble(config)
+    assemble(config)
     make_trainer(config, logger=False, enable_progress_bar=False)
-    Evaluation(config["evaluation"]["k"], parts.data.value_range)
 
 
 def execute(
@@ -233,8 +226,7 @@ def train_and_test(
     data, model = parts.data, parts.model
     recipe = {"config": dict(config), "image_shape": list(data.image_shape)}
     checkpoints = Checkpoints(directory / CHECKPOINTS, parts.annealing.end, recipe)
-    evaluation = Evaluation(config["evaluation"]["k"], data.value_range)
-    watchers = [Divergence(), evaluation, checkpoints, *([progress] if progress else [])]
+    watchers = [Divergence(), checkpoints, *([progress] if progress else [])]
     trainer = make_trainer(
         config,
         callbacks=parts.callbacks + watchers,
@@ -250,7 +242,7 @@ def train_and_test(
     model.load_state_dict(state)
     trainer.test(model, datamodule=data, verbose=False)
 
-    figures = dict(evaluation.figures)
+    figures = dict(parts.evaluation.figures)
     if not math.isfinite(float(figures["test/elbo"])):  # type: ignore[arg-type]
         raise Diverged(steps)
     figures["test/distortion_mean_image"] = mean_image_distortion(model, data)

@@ -11,7 +11,7 @@ FULL_GAP, FULL_MI, UNUSED_GAP = 0.1, 0.1, 0.01  # nats per image
 
 @dataclass(frozen=True)
 class Verdict:
-    """``kind`` is ``full``, ``partial`` or ``none`` (the extent of the collapse); ``unused`` of ``latent_dim`` are idle."""
+    """``kind`` is ``full``, ``partial`` or ``none`` collapse; ``unused`` of ``latent_dim`` are idle."""
 
     kind: str
     unused: int

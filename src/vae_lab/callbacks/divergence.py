@@ -7,6 +7,8 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 from typing_extensions import override
 
+from vae_lab.steps import is_logged
+
 
 class Diverged(RuntimeError):
     """The loss became NaN or infinite at optimizer step ``step``."""
@@ -33,7 +35,7 @@ class Divergence(Callback):
     ) -> None:
         loss: Tensor = outputs["loss"]
         self.first_bad = torch.where(loss.isfinite(), self.first_bad, self.first_bad.clamp(max=trainer.global_step))
-        if (batch_idx + 1) % trainer.log_every_n_steps == 0:
+        if is_logged(trainer, batch_idx):
             self.check()
 
     @override

@@ -22,15 +22,15 @@ class Evaluation(Callback):
     """Feeds a split through the metrics, batch by batch, and logs what they say as ``val/...`` or ``test/...``.
 
     Args:
-        k: importance samples K of the test split's ``nll``; 0 leaves it out.
         data_range: (least, largest) pixel, for PSNR and SSIM.
+        k: importance samples K of the test split's ``nll``; 0 leaves it out.
         max_decoded: how many images are decoded at a time for ``nll``: the bound of its memory.
 
     After a test, ``figures`` holds all figures of the split by name: floats, and lists for figures per dimension.
     """
 
-    def __init__(self, k: int, data_range: tuple[float, float], max_decoded: int = 10_000) -> None:
-        self.k, self.max_decoded = integer("k", k, low=0), max_decoded
+    def __init__(self, data_range: tuple[float, float], k: int = 50, max_decoded: int = 10_000) -> None:
+        self.k, self.max_decoded = integer("k", k, low=0), integer("max_decoded", max_decoded)
         self.data_range = data_range
         self.figures: dict[str, float | list[float]] = {}
 
@@ -38,7 +38,9 @@ class Evaluation(Callback):
         """Fresh metrics for one pass over a split of images like x (B, C, H, W)."""
         low, high = self.data_range
         options: dict[str, Any] = {"data_range": max(high - low, 1e-6)}
-        window = {} if min(x.shape[2:]) >= GAUSSIAN_WINDOW else {"gaussian_kernel": False, "kernel_size": 7}
+        window: dict[str, Any] = (
+            {} if min(x.shape[2:]) >= GAUSSIAN_WINDOW else {"gaussian_kernel": False, "kernel_size": 7}
+        )
         collection: list[Metric] = [
             metrics.RateDistortion(model.latent_dim),
             metrics.ActiveUnits(),

@@ -2,11 +2,13 @@
 
 from typing import Any
 
-from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch import Callback, Trainer
 from typing_extensions import override
 
 from vae_lab import schedules
 from vae_lab.checks import choice
+from vae_lab.models import VAE
+from vae_lab.steps import is_logged
 
 SCHEDULES: dict[str, type[schedules.Schedule]] = {
     "constant": schedules.Constant,
@@ -34,8 +36,10 @@ class KLAnnealing(Callback):
         return self.schedule.end
 
     @override
-    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_start(  # type: ignore[override]
+        self, trainer: Trainer, pl_module: VAE, batch: Any, batch_idx: int
+    ) -> None:
         weight = self.schedule(trainer.global_step)
         pl_module.kl_weight.fill_(weight)
-        if (batch_idx + 1) % trainer.log_every_n_steps == 0:
+        if is_logged(trainer, batch_idx):
             pl_module.log("coef/kl_weight", weight)

@@ -9,6 +9,8 @@ from lightning.pytorch.callbacks import ProgressBar
 from tqdm import tqdm
 from typing_extensions import override
 
+from vae_lab.steps import is_logged
+
 EVERY_SECONDS = 10.0
 
 
@@ -43,7 +45,7 @@ class StepProgress(ProgressBar):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        if (batch_idx + 1) % trainer.log_every_n_steps:
+        if not is_logged(trainer, batch_idx):
             return
         if self.bar is not None:
             self.bar.set_postfix_str(", ".join(filter(None, (figures(trainer), self.suffix))), refresh=False)

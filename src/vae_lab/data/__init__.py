@@ -2,8 +2,8 @@
 
 from vae_lab.data.digits import Digits
 from vae_lab.data.image_folder import ImageFolder
-from vae_lab.data.images import ImageData, Split
+from vae_lab.data.images import Batches, ImageData, Split
 from vae_lab.data.npz import Npz
 from vae_lab.data.torchvision_sets import CIFAR10, MNIST, FashionMNIST
 
-__all__ = ["CIFAR10", "MNIST", "Digits", "FashionMNIST", "ImageData", "ImageFolder", "Npz", "Split"]
+__all__ = ["CIFAR10", "MNIST", "Batches", "Digits", "FashionMNIST", "ImageData", "ImageFolder", "Npz", "Split"]

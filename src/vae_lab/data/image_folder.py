@@ -46,7 +46,8 @@ def read_image(file: Path, size: int, grey: bool) -> Tensor:
         raise ValueError(f"path={file}: cannot be read as an image ({type(error).__name__}: {error})") from error
     image = functional.pil_to_tensor(picture)
     image = functional.rgb_to_grayscale(image) if grey else image
-    return functional.center_crop(functional.resize(image, [size], antialias=True), [size, size])
+    cut: Tensor = functional.center_crop(functional.resize(image, [size], antialias=True), [size, size])
+    return cut
 
 
 class ImageFolder(ImageData):

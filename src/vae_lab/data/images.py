@@ -60,9 +60,7 @@ class ImageData(LightningDataModule):
 
     modes: ClassVar = ("none", "static", "dynamic")
 
-    def __init__(
-        self, batch_size: int = 64, eval_batch_size: int = 500, binarize: str = "none", seed: int = 0
-    ) -> None:
+    def __init__(self, batch_size: int = 64, eval_batch_size: int = 500, binarize: str = "none", seed: int = 0) -> None:
         super().__init__()
         self.batch_size = integer("batch_size", batch_size)
         self.eval_batch_size = integer("eval_batch_size", eval_batch_size)

@@ -12,14 +12,14 @@ from torchvision import datasets
 from vae_lab.data.images import ImageData, Split
 
 ADVICE = {
-    datasets.MNIST: "put the four .gz files of MNIST into {root}/MNIST/raw",
-    datasets.FashionMNIST: "put the four .gz files of FashionMNIST into {root}/FashionMNIST/raw",
-    datasets.CIFAR10: "put cifar-10-python.tar.gz into {root}",
+    "MNIST": "put the four .gz files of MNIST into {root}/MNIST/raw",
+    "FashionMNIST": "put the four .gz files of FashionMNIST into {root}/FashionMNIST/raw",
+    "CIFAR10": "put cifar-10-python.tar.gz into {root}",
 }
 
 
 @cache
-def load(dataset: type[datasets.VisionDataset], root: str, held_out: int) -> dict[str, Split]:
+def load(name: str, root: str, held_out: int) -> dict[str, Split]:
     """Train and test as published; the last ``held_out`` training images are the validation split.
 
     Raises:
@@ -27,11 +27,11 @@ def load(dataset: type[datasets.VisionDataset], root: str, held_out: int) -> dic
     """
     try:
         with contextlib.redirect_stdout(io.StringIO()):
-            train, test = (tensors(dataset(root, train=part, download=True)) for part in (True, False))
+            train, test = (tensors(getattr(datasets, name)(root, train=part, download=True)) for part in (True, False))
     except Exception as error:  # torchvision raises whatever urllib, gzip, pickle or its own checks raise
-        advice = ADVICE[dataset].format(root=Path(root).absolute())
+        advice = ADVICE[name].format(root=Path(root).absolute())
         raise ValueError(
-            f"root={root}: {dataset.__name__} is not there whole and cannot be downloaded "
+            f"root={root}: {name} is not there whole and cannot be downloaded "
             f"({type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no reason given'}); {advice}, "
             "or name the folder that has them by data.root=DIR or VAE_LAB_DATA=DIR"
         ) from error
@@ -60,7 +60,7 @@ class TorchvisionData(ImageData):
         options: the arguments of ``ImageData``.
     """
 
-    dataset: type[datasets.VisionDataset]
+    dataset: str
     held_out: int
 
     def __init__(self, root: str = "data", **options: Any) -> None:
@@ -74,16 +74,16 @@ class TorchvisionData(ImageData):
 class MNIST(TorchvisionData):
     """MNIST (LeCun et al. 1998), (1, 28, 28) in [0, 1]: 50,000 / 10,000 / 10,000."""
 
-    dataset, held_out = datasets.MNIST, 10_000
+    dataset, held_out = "MNIST", 10_000
 
 
 class FashionMNIST(TorchvisionData):
     """FashionMNIST (Xiao et al. 2017), (1, 28, 28) in [0, 1]: 50,000 / 10,000 / 10,000."""
 
-    dataset, held_out = datasets.FashionMNIST, 10_000
+    dataset, held_out = "FashionMNIST", 10_000
 
 
 class CIFAR10(TorchvisionData):
     """CIFAR-10 (Krizhevsky 2009), (3, 32, 32) in [0, 1]: 45,000 / 5,000 / 10,000."""
 
-    dataset, held_out = datasets.CIFAR10, 5_000
+    dataset, held_out = "CIFAR10", 5_000

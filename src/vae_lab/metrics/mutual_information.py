@@ -9,7 +9,7 @@ from torchmetrics.utilities import dim_zero_cat
 
 
 def mutual_information(mean: Tensor, stddev: Tensor, z: Tensor, chunk: int = 1000) -> Tensor:
-    """I_q(x; z) = E log q(z|x) - E log q(z), nats: () (Hoffman & Johnson 2016; estimator of He et al. 2019, section 4.2).
+    """I_q(x; z) = E log q(z|x) - E log q(z), nats: (), as He et al. 2019 (section 4.2) estimate it.
 
     q(z) is the mixture of all N posteriors, and the expectation is over one sample of each; the result cannot exceed
     log N. Computed in float64, N x ``chunk`` densities at a time.
@@ -18,6 +18,7 @@ def mutual_information(mean: Tensor, stddev: Tensor, z: Tensor, chunk: int = 100
         mean: (N, D), posterior means.
         stddev: (N, D), posterior standard deviations.
         z: (N, D), one sample of each posterior.
+        chunk: how many samples to compare with all posteriors at a time.
     """
     mean, stddev, z = mean.double(), stddev.double(), z.double()
     precision = stddev.square().reciprocal()

@@ -6,4 +6,4 @@ from vae_lab.models.delta_vae import DeltaVAE
 from vae_lab.models.info_vae import InfoVAE
 from vae_lab.models.vae import VAE, Terms
 
-__all__ = ["VAE", "BNVAE", "BetaVAE", "DeltaVAE", "InfoVAE", "Terms"]
+__all__ = ["BNVAE", "VAE", "BetaVAE", "DeltaVAE", "InfoVAE", "Terms"]

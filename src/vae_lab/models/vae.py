@@ -14,8 +14,9 @@ from torch import Tensor, nn
 from vae_lab import noise
 from vae_lab.checks import integer
 from vae_lab.likelihoods import Likelihood
-from vae_lab.penalties import Plain
-from vae_lab.priors import StandardNormal
+from vae_lab.penalties import Penalty, Plain
+from vae_lab.priors import Prior, StandardNormal
+from vae_lab.steps import is_logged
 
 
 class Terms(NamedTuple):
@@ -63,13 +64,13 @@ class VAE(LightningModule):
         latent_dim: int,
         optimizer: Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer] = torch.optim.Adam,
         seed: int = 0,
-        prior: nn.Module | None = None,
+        prior: Prior | None = None,
     ) -> None:
         super().__init__()
         self.latent_dim = integer("latent_dim", latent_dim)
         self.encoder, self.decoder, self.likelihood = encoder, decoder, likelihood
-        self.prior = prior or StandardNormal()
-        self.penalty: nn.Module = Plain()
+        self.prior: Prior = prior or StandardNormal()
+        self.penalty: Penalty = Plain()
         self.register_buffer("kl_weight", torch.tensor(1.0))
         self.optimizer, self.seed = optimizer, seed
 
@@ -106,7 +107,8 @@ class VAE(LightningModule):
 
     def decode(self, z: Tensor) -> Tensor:
         """The mean image of p(x|z), (B, C, H, W), of latents (B, D)."""
-        return self.likelihood(self.decoder(z)).mean
+        images: Tensor = self.likelihood(self.decoder(z)).mean
+        return images
 
     def reconstruct(self, x: Tensor) -> Tensor:
         """The mean image (B, C, H, W) decoded from the posterior mean of x (B, C, H, W)."""
@@ -124,7 +126,8 @@ class VAE(LightningModule):
         log_q = (-0.5 * (noise.square() + math.log(2 * math.pi)) - stddev.log()).sum(-1)
         images = x.expand(len(z), *x.shape).flatten(0, 1)
         log_likelihood = self.likelihood.log_prob(self.decoder(z.flatten(0, 1)), images)
-        return log_likelihood.view(len(z), len(x)) + self.prior.log_prob(z) - log_q
+        log_joint = log_likelihood.view(len(z), len(x)) + self.prior.log_prob(z)
+        return log_joint - log_q
 
     # training
 
@@ -138,17 +141,17 @@ class VAE(LightningModule):
 
     def training_step(self, x: Tensor, batch_idx: int) -> Tensor:
         terms: Terms = self(x, self.draw_noise(x, "train", batch_idx))
-        if (batch_idx + 1) % self.trainer.log_every_n_steps == 0:
+        if is_logged(self.trainer, batch_idx):
             rate, distortion = terms.rate.detach().sum(1).mean(), terms.distortion.detach().mean()
             figures = {"loss": terms.loss.detach(), "elbo": -rate - distortion, "rate": rate, "distortion": distortion}
             figures |= {name: value.detach() for name, value in terms.extra.items()}
             self.log_dict({f"train/{name}": value for name, value in figures.items()})
         return terms.loss
 
-    def validation_step(self, x: Tensor, batch_idx: int) -> Terms:
+    def validation_step(self, x: Tensor, batch_idx: int) -> Terms:  # type: ignore[override]
         terms: Terms = self(x, self.draw_noise(x, "val", batch_idx))
         return terms
 
-    def test_step(self, x: Tensor, batch_idx: int) -> Terms:
+    def test_step(self, x: Tensor, batch_idx: int) -> Terms:  # type: ignore[override]
         terms: Terms = self(x, self.draw_noise(x, "test", batch_idx))
         return terms

@@ -1,4 +1,4 @@
-"""Encoders and decoders. An encoder gives two (B, D) tensors, location and raw scale; a decoder maps (B, D) to images."""
+"""An encoder gives two (B, D) tensors, location and raw scale; a decoder maps (B, D) to images."""
 
 from vae_lab.networks.conv import ConvDecoder, ConvEncoder
 from vae_lab.networks.mlp import MLPDecoder, MLPEncoder

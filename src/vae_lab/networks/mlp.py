@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 from torch import Tensor, nn
 
@@ -11,7 +12,7 @@ from vae_lab.checks import integer
 def mlp(sizes: Sequence[int]) -> nn.Sequential:
     """Linear layers through ``sizes`` with ReLU between them."""
     layers: list[nn.Module] = []
-    for before, after in zip(sizes[:-1], sizes[1:], strict=True):
+    for before, after in pairwise(sizes):
         layers += [nn.Linear(before, after), nn.ReLU()]
     return nn.Sequential(*layers[:-1])
 
@@ -44,4 +45,5 @@ class MLPDecoder(nn.Module):
         self.net = mlp([latent_dim, *check_widths("hidden", hidden), math.prod(image_shape)])
 
     def forward(self, z: Tensor) -> Tensor:
-        return self.net(z).unflatten(-1, self.image_shape)
+        image: Tensor = self.net(z).unflatten(-1, self.image_shape)
+        return image

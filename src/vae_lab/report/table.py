@@ -1,7 +1,8 @@
 """Tables for the terminal."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from rich import box
 from rich.console import Console
@@ -27,8 +28,13 @@ def cell(run: Run, title: str) -> str:
         return f"{value:.0f} of {run.result['latent_dim']}"
     ceiling = run.figure("test/mutual_information_ceiling")
     if title == "MI" and ceiling is not None and value > ceiling - 1:
-        return f"≥ {value:.2f}"
-    return f"{value:.2f}"
+        return f"≥ {rounded(value)}"
+    return rounded(value)
+
+
+def rounded(value: float, digits: int = 2) -> str:
+    """A figure with ``digits`` behind the point, and no minus in front of a zero."""
+    return f"{round(value, digits) + 0.0:.{digits}f}"
 
 
 def new_table(left: Sequence[str], right: Sequence[str], last: Sequence[str]) -> Table:
@@ -62,8 +68,25 @@ def settings_table(settings: Sequence[Setting], keys: Sequence[str]) -> Table:
         cells = []
         for title, name in FIGURES.items():
             spread = setting.spread(name)
-            digits = 0 if title == "active units" else 2
-            cells.append("-" if spread is None else "{:.{d}f} [{:.{d}f}, {:.{d}f}]".format(*spread, d=digits))
+            middle, low, high = (rounded(v, 0 if title == "active units" else 2) for v in spread or (0, 0, 0))
+            cells.append(f"{middle} [{low}, {high}]" if spread else "-")
         values = [str(setting.values[key]) for key in names]
         table.add_row(*values, str(len(setting.runs)), *cells, setting.verdicts)
     return table
+
+
+def figures_table(figures: Mapping[str, Any], recorded: Mapping[str, Any]) -> Table:
+    """A row per figure: as computed now, and as ``result.json`` has it."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    for title in ("figure", "now", "in result.json"):
+        table.add_column(title, justify="left" if title == "figure" else "right")
+    for name, value in figures.items():
+        table.add_row(name, number_text(value), number_text(recorded.get(name)))
+    return table
+
+
+def number_text(value: Any) -> str:
+    """A figure, or the figures of all dimensions, with four digits behind the point."""
+    if isinstance(value, (list, tuple)):
+        return " ".join(number_text(entry) for entry in value)
+    return "-" if value is None else rounded(value, 4)

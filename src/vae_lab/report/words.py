@@ -52,10 +52,9 @@ def awakenings(settings: Sequence[Setting]) -> list[str]:
             if len(changed) == 1:
                 (key,) = changed
                 rest = ", ".join(f"{k}={v}" for k, v in before.values.items() if k != key)
-                lines.append(
-                    f"{key}={after.values[key]} in place of {before.values[key]} woke it{' at ' + rest if rest else ''} "
-                    f"(all {len(after.finished)} seeds)."
-                )
+                where = f" at {rest}" if rest else ""
+                change = f"{key}={after.values[key]} in place of {before.values[key]}"
+                lines.append(f"{change} woke it{where} (all {len(after.finished)} seeds).")
     return lines
 
 
@@ -70,7 +69,9 @@ def cautions(finished: Sequence[Run], settings: Sequence[Setting]) -> list[str]:
         )
     held = sum(run.held_at_floor for run in finished)
     if held:
-        lines.append(f"{held} held at the floor of the rate that the method sets: a KL there is no sign of a used z.")
+        lines.append(
+            f"{held} held at the floor that the method sets for the rate: there MI and shuffle gap speak, not the KL."
+        )
     if any(run.result["verdict"] == "partial" for run in finished):
         lines.append("Unused dimensions are no fault where the data do not pay for them.")
     unfinished = sum(bool(run.result.get("unfinished")) for run in finished)

@@ -1,0 +1,39 @@
+"""What the thin commands share: ``python -m vae_lab.X key=value ...``, with one line for every mistake."""
+
+import sys
+from collections.abc import Callable, Mapping
+
+from vae_lab.checks import did_you_mean
+
+
+def read_options(arguments: list[str], defaults: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+    """Read ``key=value`` arguments over ``defaults``, and the modules behind ``--allow``.
+
+    Raises:
+        ValueError: for an argument that is none of the known ones.
+    """
+    options, modules = dict(defaults), []
+    pending = iter(arguments)
+    for argument in pending:
+        key, equals, value = argument.partition("=")
+        if key == "--allow":
+            modules.append(value or next(pending, ""))
+        elif equals and key in options:
+            options[key] = value
+        else:
+            known = ", ".join(f"{name}={default or '...'}" for name, default in defaults.items())
+            raise ValueError(f"{argument}: no such option{did_you_mean(key, defaults)}; options: {known}")
+    return options, modules
+
+
+def command(main: Callable[[], None], usage: str) -> None:
+    """Run a command: ``--help`` prints its usage, a mistake of the person is one line and exit code 1."""
+    if {"-h", "--help"} & set(sys.argv[1:]):
+        print(usage)
+        return
+    try:
+        main()
+    except ValueError as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)

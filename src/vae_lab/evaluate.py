@@ -1,0 +1,63 @@
+"""``python -m vae_lab.evaluate run=DIR [k=5000 split=test]``: compute the figures of a trained model anew."""
+
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from vae_lab.checks import choice, integer
+from vae_lab.commands import command, read_options
+from vae_lab.results import RESULT, find_run, read_json
+
+USAGE = """python -m vae_lab.evaluate run=DIR|latest [k=K] [split=train|val|test] [--allow MODULE]
+
+Computes the figures of the checkpoint that the run's result.json names.
+  run     a run directory, or latest (the default)
+  k       importance samples of the NLL; as in the run when left out
+  split   test when left out"""
+
+
+def evaluate(run: Path, k: int | None = None, split: str = "test", allow: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Return the figures of a run's checkpoint on a split by name, as ``result.json`` has them for the test split.
+
+    Raises:
+        ValueError: for a split or K that cannot be, and whatever ``load`` raises.
+    """
+    from vae_lab.build import allowing, build
+    from vae_lab.data import Batches
+    from vae_lab.loading import checkpoint_of, load, read_checkpoint
+    from vae_lab.run import make_trainer, quieten
+
+    choice("split", split, ("train", "val", "test"))
+    quieten()
+    file = checkpoint_of(run)
+    config = read_checkpoint(file)["vae_lab"]["config"]
+    model = load(file, allow=allow)
+    with allowing(allow):
+        data = build(config["data"], "data", seed=config["seed"])
+        node = config["evaluation"] | ({} if k is None else {"k": k})
+        evaluation = build(node, "evaluation", data_range=data.value_range)
+    trainer = make_trainer(config, callbacks=[evaluation], logger=False, enable_progress_bar=False)
+    trainer.test(model, Batches(partial(data.eval_stream, split)), verbose=False)
+    return {name.replace("test/", f"{split}/"): value for name, value in evaluation.figures.items()}
+
+
+def main() -> None:
+    """The command."""
+    options, modules = read_options(sys.argv[1:], {"run": "latest", "k": "", "split": "test"})
+    run = find_run(options["run"])
+    k = None
+    if options["k"]:
+        k = integer("k", int(options["k"]) if options["k"].isdecimal() else options["k"], low=0)
+    figures = evaluate(run, k, options["split"], tuple(modules))
+
+    from vae_lab.report.table import console, figures_table
+
+    result = read_json(run / RESULT) or {}
+    print(f"{run}: {result.get('checkpoint')}, {options['split']} split")
+    console().print(figures_table(figures, result.get("metrics") or {}))
+    print("next: python -m vae_lab.list")
+
+
+if __name__ == "__main__":
+    command(main, USAGE)
