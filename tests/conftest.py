@@ -2,7 +2,9 @@
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 import torch
@@ -26,3 +28,65 @@ def data_root(tmp_path_factory) -> Path:
     for name in ("MNIST", "FashionMNIST"):
         shutil.copytree(Path(source) / name, root / name)
     return root
+
+
+class Outcome(NamedTuple):
+    """How a command line ended: exit code, what it printed, and what it complained of."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def cli(tmp_path, monkeypatch, capsys) -> Callable[..., Outcome]:
+    """Runs ``python -m vae_lab ARGUMENTS`` inside this process, in an empty directory."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: str) -> Outcome:
+        from vae_lab.cli import main
+
+        monkeypatch.setattr("sys.argv", ["vae_lab", *arguments])
+        monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
+        code: Any = 0
+        try:
+            main()
+        except SystemExit as stop:
+            code = stop.code
+        finally:
+            monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
+        said = capsys.readouterr()
+        if isinstance(code, str):
+            return Outcome(1, said.out, said.err + code)
+        return Outcome(int(code or 0), said.out, said.err)
+
+    return call
+
+
+SHORT = ("trainer.max_steps=20", "trainer.val_check_interval=10", "trainer.log_every_n_steps=5", "evaluation.k=2")
+
+
+def config_of(*overrides: str) -> dict[str, Any]:
+    """The plain config that these overrides compose, with a short training."""
+    from hydra import compose, initialize_config_dir
+
+    from vae_lab.config import CONF, container
+
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return container(compose("config", [*SHORT, *overrides]))
+
+
+@pytest.fixture
+def compose_config() -> Callable[..., dict[str, Any]]:
+    """Composes a plain config with a short training."""
+    return config_of
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory) -> Path:
+    """The run directory of a short β-VAE run on digits."""
+    from vae_lab.run import execute
+
+    directory = tmp_path_factory.mktemp("trained") / "run"
+    execute(config_of("model.beta=0.5"), directory, {"model.beta": 0.5})
+    return directory

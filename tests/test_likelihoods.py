@@ -29,7 +29,7 @@ def test_bernoulli_equals_scipy_on_binary_images():
 def test_bernoulli_scores_grey_values_as_cross_entropy():
     params, x = logits(2), rand(3)
     p = special.expit(params.numpy())
-    expected = (special.xlogy(x, p) + special.xlogy(1 - x, 1 - p)).numpy().sum((1, 2, 3))
+    expected = (special.xlogy(x.numpy(), p) + special.xlogy(1 - x.numpy(), 1 - p)).sum((1, 2, 3))
     np.testing.assert_allclose(Bernoulli().log_prob(params, x), expected, rtol=1e-10)
 
 
@@ -62,7 +62,7 @@ def test_gaussian_log_prob_integrates_to_one():
     x = torch.linspace(-4, 5, 20_001, dtype=torch.float64)
     params = torch.full((len(x), 1, 1, 1), 0.4, dtype=torch.float64)
     density = Gaussian(0.3).log_prob(params, x.view(-1, 1, 1, 1)).exp()
-    assert torch.trapezoid(density, x).item() == pytest.approx(1, abs=1e-8)
+    assert torch.trapezoid(density, x).item() == pytest.approx(1, abs=1e-6)  # log σ² is held in float32
 
 
 def test_means_are_images():

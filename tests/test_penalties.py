@@ -96,7 +96,7 @@ def test_epsilon_is_a_buffer_that_the_penalty_reads(mode):
 
 
 def test_bad_arguments_are_refused_by_name():
-    with pytest.raises(ValueError, match="^mode=dimensions: must be one of .*did you mean dimension"):
+    with pytest.raises(ValueError, match=r"^mode=dimensions: must be one of .*did you mean dimension"):
         FreeBits("dimensions")
-    with pytest.raises(ValueError, match="^epsilon=-0.1: must be a finite number >= 0"):
+    with pytest.raises(ValueError, match=r"^epsilon=-0\.1: must be a finite number >= 0"):
         FreeBits(epsilon=-0.1)

@@ -1,5 +1,6 @@
 """Schedules: values at known steps, the promised end, bounds, and refusals."""
 
+import itertools
 import math
 
 import pytest
@@ -107,8 +108,8 @@ def test_values_stay_between_start_and_stop_and_rest_after_the_end(ramp, steps, 
 @pytest.mark.parametrize("ramp", RAMPS)
 def test_ramps_are_strictly_monotone_until_their_end(ramp):
     rising, falling = values(ramp(50), 51), values(ramp(50, start=1.0, stop=0.0), 51)
-    assert all(a < b for a, b in zip(rising, rising[1:], strict=False))
-    assert all(a > b for a, b in zip(falling, falling[1:], strict=False))
+    assert all(a < b for a, b in itertools.pairwise(rising))
+    assert all(a > b for a, b in itertools.pairwise(falling))
 
 
 @pytest.mark.parametrize("ramp", RAMPS)

@@ -38,7 +38,7 @@ class RunFailed(RuntimeError):
 def interrupt(number: int, frame: FrameType | None) -> None:
     """On the first Ctrl-C unwind cleanly; the next one ends the process at once."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    raise Interrupted
+    raise Interrupted("by Ctrl-C")
 
 
 def read_arguments(arguments: Sequence[str]) -> tuple[list[str], list[str], list[str]]:

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from vae_lab.checks import integer, number
 from vae_lab.divergences import ar1_committed_rate, kl_ar1, kl_standard_normal
 
+LARGEST_U = 70.0  # -ln(1 - α²), where 1 - α² still fits float32
+
 
 def standard_normal_log_prob(z: Tensor) -> Tensor:
     """log N(z; 0, 1), elementwise."""
@@ -71,9 +73,10 @@ class AR1(Prior):
         self.steps = integer("steps", steps, low=2)
         if latent_dim % steps:
             raise ValueError(f"steps={steps}: must divide latent_dim={latent_dim} (latent_dim = steps x channels)")
-        innovation = solve_innovation(delta * steps / latent_dim, steps)
-        if innovation < 1e-30:
+        per_channel = delta * steps / latent_dim
+        if per_channel > ar1_committed_rate(math.exp(-LARGEST_U), steps):
             raise ValueError(f"delta={delta}: too much for {steps} steps; use more steps or more channels")
+        innovation = solve_innovation(per_channel, steps)
         self.register_buffer("alpha", torch.tensor(math.sqrt(1 - innovation)))
         self.register_buffer("innovation", torch.tensor(innovation))
 
@@ -104,7 +107,13 @@ class AR1(Prior):
 
 
 def solve_innovation(delta: float, steps: int) -> float:
-    """Return 1 - α² in (0, 1) at which an AR(1) prior over ``steps`` steps commits ``delta`` nats per channel."""
-    # in u = -ln(1 - α²), where the committed rate is smooth, increasing, 0 at u = 0 and at least u / 2
-    u = brentq(lambda u: ar1_committed_rate(math.exp(-u), steps) - delta, 0.0, 2 * delta, xtol=1e-15, rtol=1e-14)
-    return math.exp(-u)
+    """Return 1 - α² in (0, 1) at which an AR(1) prior over ``steps`` steps commits ``delta`` nats per channel.
+
+    ``delta`` must lie below what 1 - α² = exp(-``LARGEST_U``) commits.
+    """
+
+    def excess(u: float) -> float:
+        """In u = -ln(1 - α²) the committed rate is smooth, increasing, and 0 at u = 0."""
+        return ar1_committed_rate(math.exp(-u), steps) - delta
+
+    return math.exp(-brentq(excess, 0.0, LARGEST_U, xtol=1e-300, rtol=1e-15))

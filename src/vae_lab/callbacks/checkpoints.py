@@ -37,6 +37,13 @@ class Checkpoints(Callback):
         checkpoint["vae_lab"] = self.recipe
 
     @override
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if trainer.global_step >= trainer.max_steps:
+            trainer.should_stop = True  # makes Lightning validate after the last step, whatever the interval
+
+    @override
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         step = trainer.global_step
         if step >= self.eligible_from:

@@ -90,9 +90,8 @@ class ImageData(LightningDataModule):
     def value_range(self) -> tuple[float, float]:
         """The least and the largest pixel of all splits."""
         images = [split.images for split in self.splits.values()]
-        if images[0].dtype == torch.uint8:
-            return 0.0, 1.0
-        return min(float(i.min()) for i in images), max(float(i.max()) for i in images)
+        ends = [(0.0, 1.0) if i.dtype == torch.uint8 else (float(i.min()), float(i.max())) for i in images]
+        return min(low for low, _ in ends), max(high for _, high in ends)
 
     @property
     def batches_per_epoch(self) -> int:

@@ -1,0 +1,43 @@
+# `make sweep` and `make test` set up everything they need. ARGS go to the command: make sweep ARGS="seed=0,1,2"
+VENV ?= .venv
+PYTHON ?= python3
+CONSTRAINTS ?= constraints.txt
+BIN = $(VENV)/bin
+READY = $(VENV)/.installed
+
+.PHONY: sweep smoke test test-slow test-lowest lint type format clean
+
+sweep: $(READY)
+	$(BIN)/python -m vae_lab +experiment=collapse_sweep -m $(ARGS)
+
+smoke: $(READY)
+	$(BIN)/python -m vae_lab +experiment=smoke -m $(ARGS)
+
+test: $(READY)
+	$(BIN)/python -m pytest $(ARGS)
+
+test-slow: $(READY)
+	$(BIN)/python -m pytest -m slow $(ARGS)
+
+test-lowest:
+	$(MAKE) test VENV=.venv-lowest CONSTRAINTS=constraints-lowest.txt
+
+lint: $(READY)
+	$(BIN)/ruff check src tests
+	$(BIN)/ruff format --check src tests
+
+type: $(READY)
+	$(BIN)/mypy
+
+format: $(READY)
+	$(BIN)/ruff check --fix src tests
+	$(BIN)/ruff format src tests
+
+clean:
+	rm -rf .venv .venv-lowest .pytest_cache .mypy_cache .ruff_cache dist
+
+$(READY): pyproject.toml $(CONSTRAINTS)
+	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "Python 3.11 or later is needed: make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint $(CONSTRAINTS) --editable ".[dev]"
+	touch $@

@@ -1,0 +1,144 @@
+"""Where images come from: torchvision's sets, .npz files, folders."""
+
+import hashlib
+import pickle
+import tarfile
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from vae_lab.data import CIFAR10, MNIST, FashionMNIST, ImageFolder, Npz
+
+
+@pytest.mark.parametrize(("cls", "labels"), [(MNIST, [7, 2, 1]), (FashionMNIST, [9, 2, 1])])
+def test_real_mnist_unpacks_without_a_network(cls, labels, data_root):
+    splits = cls(root=str(data_root)).splits
+    assert {n: tuple(s.images.shape) for n, s in splits.items()} == {
+        "train": (50_000, 1, 28, 28),
+        "val": (10_000, 1, 28, 28),
+        "test": (10_000, 1, 28, 28),
+    }
+    assert splits["test"].labels[:3].tolist() == labels
+    assert splits["train"].images.dtype == torch.uint8
+    assert int(splits["train"].images.max()) == 255
+
+
+def test_truncated_mnist_says_what_to_do(tmp_path, data_root, monkeypatch):
+    raw = tmp_path / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for file in (data_root / "MNIST" / "raw").glob("*.gz"):
+        (raw / file.name).write_bytes(file.read_bytes()[:1000])
+
+    def no_network(*_, **__):
+        raise OSError("no network")
+
+    monkeypatch.setattr("torchvision.datasets.utils._urlretrieve", no_network)
+    with pytest.raises(ValueError, match=r"root=.*MNIST is not there whole and cannot be downloaded .*\.gz files"):
+        MNIST(root=str(tmp_path))
+
+
+def test_cifar10_in_its_own_format(tmp_path, monkeypatch):
+    """A small archive of the real layout; the checksums that torchvision expects are replaced by its own."""
+    from torchvision.datasets import CIFAR10 as Original
+
+    folder = tmp_path / Original.base_folder
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+
+    def write(name, content):
+        (folder / name).write_bytes(pickle.dumps(content))
+        return [name, hashlib.md5((folder / name).read_bytes()).hexdigest()]
+
+    first = rng.integers(0, 256, (1200, 3072), dtype=np.uint8)
+    batches = [write(f"data_batch_{i}", {"data": first, "labels": [i] * 1200}) for i in range(1, 6)]
+    test = [write("test_batch", {"data": first[:20], "labels": [3] * 20})]
+    meta = write("batches.meta", {"label_names": list("abcdefghij")})
+    with tarfile.open(tmp_path / Original.filename, "w:gz") as archive:
+        archive.add(folder, Original.base_folder)
+    monkeypatch.setattr(Original, "train_list", batches)
+    monkeypatch.setattr(Original, "test_list", test)
+    monkeypatch.setattr(Original, "meta", {"filename": meta[0], "key": "label_names", "md5": meta[1]})
+    monkeypatch.setattr(Original, "tgz_md5", hashlib.md5((tmp_path / Original.filename).read_bytes()).hexdigest())
+    splits = CIFAR10(root=str(tmp_path)).splits
+    assert tuple(splits["train"].images.shape) == (1000, 3, 32, 32)
+    assert tuple(splits["val"].images.shape) == (5000, 3, 32, 32)
+    assert splits["test"].images[0].flatten().tolist() == first[0].tolist()
+    assert splits["val"].labels[-1] == 5
+
+
+def npz(path, **arrays):
+    np.savez(path, **arrays)
+    return Npz(str(path), batch_size=2)
+
+
+def test_npz_with_one_array_is_cut_into_tenths(tmp_path):
+    images = np.arange(100, dtype=np.uint8)[:, None, None] * np.ones((1, 4, 6), np.uint8)
+    splits = npz(tmp_path / "a.npz", images=images, labels=np.arange(100)).splits
+    assert [len(splits[name].images) for name in ("train", "val", "test")] == [80, 10, 10]
+    for split in splits.values():
+        assert split.images[:, 0, 0, 0].tolist() == split.labels.tolist()
+
+
+def test_npz_splits_and_channels(tmp_path):
+    rng = np.random.default_rng(0)
+    train, test = rng.random((20, 4, 6, 3)).astype(np.float64), rng.random((5, 4, 6, 3))
+    splits = npz(tmp_path / "a.npz", x_train=train, y_train=np.arange(20), x_test=test).splits
+    assert [len(splits[name].images) for name in ("train", "val", "test")] == [18, 2, 5]
+    assert splits["test"].images.dtype == torch.float32
+    np.testing.assert_array_equal(splits["test"].images.permute(0, 2, 3, 1).numpy(), test.astype(np.float32))
+    kept = torch.cat([splits["train"].labels, splits["val"].labels])
+    assert sorted(kept.tolist()) == list(range(20))
+    first = int(splits["train"].labels[0])
+    np.testing.assert_array_equal(splits["train"].images[0].permute(1, 2, 0).numpy(), train[first].astype(np.float32))
+
+
+def test_npz_bool_is_black_and_white(tmp_path):
+    images = np.zeros((10, 4, 4), bool)
+    images[:, 0] = True
+    splits = npz(tmp_path / "a.npz", images=images).splits
+    assert splits["train"].images[0, 0].float().mean(1).tolist() == [255, 0, 0, 0]
+
+
+def test_npz_is_read_anew_when_the_file_changes(tmp_path):
+    npz(tmp_path / "a.npz", images=np.zeros((10, 4, 4), np.uint8))
+    assert npz(tmp_path / "a.npz", images=np.ones((20, 4, 4), np.uint8)).splits["train"].images.shape[0] == 16
+
+
+def test_the_shared_colour_subset_loads(data_root):
+    import os
+    from pathlib import Path
+
+    file = Path(os.environ["VAE_LAB_TEST_DATA"]) / "cifar10_subset" / "cifar10_subset_8k_2k.npz"
+    if not file.is_file():
+        pytest.skip(f"{file} is missing")
+    splits = Npz(str(file)).splits
+    assert tuple(splits["test"].images.shape) == (2000, 3, 32, 32)
+    assert splits["train"].images.dtype == torch.uint8
+    assert len(splits["train"].images) + len(splits["val"].images) == 8000
+
+
+def pictures(folder, colour, count=4, size=(10, 8)):
+    folder.mkdir(parents=True)
+    for i in range(count):
+        Image.new("RGB", size, colour).save(folder / f"{i}.png")
+
+
+def test_folder_with_classes(tmp_path):
+    pictures(tmp_path / "red", (255, 0, 0), 10)
+    pictures(tmp_path / "blue", (0, 0, 255), 10)
+    data = ImageFolder(str(tmp_path), size=8, batch_size=4)
+    assert data.image_shape == (3, 8, 8)
+    for split in data.splits.values():
+        for image, label in zip(split.images, split.labels, strict=True):
+            assert image[:, 0, 0].tolist() == ([0, 0, 255] if label == 0 else [255, 0, 0])
+
+
+def test_folder_with_splits_and_grey(tmp_path):
+    for name, count in (("train", 6), ("val", 3), ("test", 4)):
+        pictures(tmp_path / name, (255, 255, 255), count)
+    data = ImageFolder(str(tmp_path), size=4, grey=True, batch_size=2)
+    assert data.image_shape == (1, 4, 4)
+    assert [len(data.splits[name].images) for name in ("train", "val", "test")] == [6, 3, 4]
+    assert data.splits["train"].labels is None

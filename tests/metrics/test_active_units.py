@@ -1,0 +1,51 @@
+"""ActiveUnits: the number of posterior means that move with the image."""
+
+import pytest
+import torch
+
+from vae_lab.metrics import ActiveUnits, active_units
+
+
+def means(variances, n=1000):
+    """Means (N, D) with exactly these biased variances, and large offsets that must not count."""
+    z = torch.randn(n, len(variances), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    z = (z - z.mean(0)) / z.std(0, correction=0)
+    return 7 + z * torch.tensor(variances, dtype=torch.float64).sqrt()
+
+
+@pytest.mark.parametrize(
+    ("variances", "active"),
+    [
+        ([0, 0, 0], 0),
+        ([1, 0.5, 0.02], 3),
+        ([0.0099, 0.0101, 1, 0], 2),
+        ([0.05, 0.09, 0.001], 2),  # a threshold on the standard deviation would count three
+    ],
+)
+def test_counts_the_variances_above_the_threshold(variances, active):
+    assert active_units(means(variances)) == active
+
+
+def test_variance_is_the_biased_one():
+    mean = torch.tensor([[0.0], [0.19]])  # variance .009025 with 1/N, .01805 with 1/(N-1)
+    assert active_units(mean) == 0
+    assert active_units(mean, threshold=0.009) == 1
+
+
+def test_threshold_is_an_argument():
+    assert [active_units(means([1, 0.5, 0.02]), threshold=t) for t in (0.01, 0.1, 0.7, 2)] == [3, 2, 1, 0]
+
+
+@pytest.mark.parametrize("sizes", [[1000], [300, 300, 300, 100], [1] * 1000], ids=len)
+def test_variance_is_over_the_whole_split(sizes):
+    metric = ActiveUnits()
+    for part in means([1, 0.0101, 0.0099, 0]).split(sizes):
+        metric.update(part)
+    assert metric.compute()["active_units"] == 2
+
+
+def test_means_that_move_only_between_batches_count():
+    metric = ActiveUnits()
+    for level in (0.0, 1.0):
+        metric.update(torch.full((10, 1), level))
+    assert metric.compute()["active_units"] == 1

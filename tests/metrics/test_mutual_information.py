@@ -1,0 +1,94 @@
+"""MutualInformation: against the linear Gaussian channel, a naive computation, and its ceiling."""
+
+import math
+
+import pytest
+import torch
+from torch.distributions import Independent, Normal
+
+from vae_lab.metrics import MutualInformation, mutual_information
+
+
+def randn(*shape, seed):
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def sampled(mean, stddev, seed=9):
+    return mean, stddev, mean + stddev * randn(*mean.shape, seed=seed)
+
+
+def naive(mean, stddev, z):
+    """E log q(z|x) - E log 1/N Σ q(z|x_n), all pairs at once."""
+    pairs = Independent(Normal(mean[None], stddev[None]), 1).log_prob(z[:, None])
+    own = Independent(Normal(mean, stddev), 1).log_prob(z)
+    return (own - pairs.exp().mean(1).log()).mean()
+
+
+@pytest.mark.parametrize(("n", "d"), [(50, 1), (300, 4)])
+@pytest.mark.parametrize("chunk", [7, 100, 1000])
+def test_equals_the_naive_double_sum(n, d, chunk):
+    q = sampled(randn(n, d, seed=1), (0.5 * randn(n, d, seed=2)).exp())
+    assert mutual_information(*q, chunk=chunk).item() == pytest.approx(naive(*q).item(), abs=1e-9)
+
+
+def test_equals_the_naive_double_sum_far_from_the_origin():
+    q = sampled(20 + randn(100, 3, seed=3), (0.3 * randn(100, 3, seed=4)).exp())
+    assert mutual_information(*q).item() == pytest.approx(naive(*q).item(), abs=1e-9)
+
+
+@pytest.mark.parametrize("gains", [[0.5], [2.0, 0.0], [1.0, 0.7, 0.3]])
+def test_linear_gaussian_channel(gains):
+    """z = a x + ε: ½ Σ ln(1 + a²), within 4 standard errors of the samples and 2% of finite N = 10000."""
+    mean = torch.tensor(gains, dtype=torch.float64) * randn(10_000, len(gains), seed=5)
+    exact = 0.5 * sum(math.log(1 + a * a) for a in gains)
+    q = sampled(mean, torch.ones_like(mean))
+    assert mutual_information(*q).item() == pytest.approx(exact, abs=0.02 * exact + 4 * (exact / 10_000) ** 0.5)
+
+
+def test_noise_level_counts_not_only_the_gain():
+    mean = 2 * randn(4000, 1, seed=6)
+    q = sampled(mean, torch.full_like(mean, 4.0))
+    assert mutual_information(*q).item() == pytest.approx(0.5 * math.log(1 + 0.25), abs=0.02)
+
+
+@pytest.mark.parametrize("n", [2, 64, 1500])
+def test_well_separated_posteriors_reach_the_ceiling_and_never_pass_it(n):
+    mean = 30 * torch.arange(n, dtype=torch.float64)[:, None]
+    metric = MutualInformation()
+    metric.update(*sampled(mean, torch.ones_like(mean)))
+    figures = metric.compute()
+    assert figures["mutual_information"].item() == pytest.approx(math.log(n), abs=1e-7)
+    assert figures["mutual_information_ceiling"].item() == pytest.approx(math.log(n), abs=1e-12)
+
+
+@pytest.mark.parametrize(("mean", "stddev"), [(0.0, 1.0), (3.0, 0.01), (-1.0, 5.0)])
+def test_collapsed_posteriors_carry_nothing(mean, stddev):
+    mean = torch.full((500, 4), mean, dtype=torch.float64)
+    assert mutual_information(*sampled(mean, torch.full_like(mean, stddev))).abs().item() < 1e-9
+
+
+def test_an_average_over_batches_would_saturate_at_log_b():
+    """4000 posteriors that hold about 6 nats; over batches of 64 at most ln 64 = 4.16. Hence the full split."""
+    mean = randn(4000, 2, seed=7)
+    q = sampled(mean, torch.full_like(mean, 0.05))
+    exact = 2 * 0.5 * math.log(1 + 400)
+    full = mutual_information(*q).item()
+    batches = [mutual_information(*part).item() for part in zip(*(part.split(64) for part in q), strict=True)]
+    averaged = sum(batches) / len(batches)
+    assert full == pytest.approx(exact, abs=0.25)
+    assert averaged < math.log(64) < full - 1
+
+
+@pytest.mark.parametrize("sizes", [[300], [128, 128, 44], [1] * 300], ids=len)
+def test_metric_is_the_function_over_the_whole_split(sizes):
+    q = sampled(randn(300, 3, seed=8), torch.full((300, 3), 0.2, dtype=torch.float64))
+    metric = MutualInformation()
+    for part in zip(*(part.split(sizes) for part in q), strict=True):
+        metric.update(*part)
+    assert metric.compute()["mutual_information"].item() == pytest.approx(mutual_information(*q).item(), abs=1e-12)
+
+
+def test_float32_posteriors_are_summed_in_float64():
+    q = sampled(randn(400, 16, seed=10), (0.3 * randn(400, 16, seed=11) - 2).exp())
+    assert mutual_information(*q).item() == pytest.approx(mutual_information(*(p.float() for p in q)).item(), abs=1e-4)
+    assert mutual_information(*(p.float() for p in q)).dtype == torch.float64

@@ -1,0 +1,298 @@
+"""What every variant keeps: a loss that is a pure function of parameters, buffers, images and noise."""
+
+import copy
+
+import pytest
+import torch
+
+from vae_lab.likelihoods import Bernoulli, Gaussian
+from vae_lab.models import BNVAE, VAE, BetaVAE, DeltaVAE, InfoVAE
+from vae_lab.networks import MLPDecoder, MLPEncoder
+from vae_lab.penalties import FreeBits, Plain
+
+IMAGE, D, B = (1, 3, 2), 4, 8
+
+
+def parts(likelihood=Bernoulli):
+    return {
+        "encoder": MLPEncoder(IMAGE, D, [16]),
+        "decoder": MLPDecoder(IMAGE, D, [16]),
+        "likelihood": likelihood(),
+        "latent_dim": D,
+    }
+
+
+def learned_gaussian():
+    return Gaussian(0.1, learned=True)
+
+
+VARIANTS = {
+    "vae": lambda: VAE(**parts()),
+    "vae_gaussian": lambda: VAE(**parts(Gaussian)),
+    "vae_learned_gaussian": lambda: VAE(**parts(learned_gaussian)),
+    "beta": lambda: BetaVAE(beta=4.0, **parts()),
+    "delta_ar1": lambda: DeltaVAE(delta=2.0, variant="ar1", steps=4, **parts()),
+    "delta_independent": lambda: DeltaVAE(delta=2.0, variant="independent", **parts()),
+    "info_rbf_biased": lambda: InfoVAE(alpha=0.3, lambd=10.0, kernel="rbf", estimator="biased", **parts()),
+    "info_imq_unbiased": lambda: InfoVAE(alpha=0.3, lambd=10.0, kernel="imq", estimator="unbiased", **parts()),
+    "bn": lambda: BNVAE(gamma=0.6, **parts()),
+}
+PENALTIES = {"plain": Plain, "free_bits": lambda: FreeBits("dimension", 0.05)}
+COEFFICIENTS = {
+    "vae": {"kl_weight"},
+    "vae_gaussian": {"kl_weight", "likelihood.log_variance"},
+    "vae_learned_gaussian": {"kl_weight"},
+    "beta": {"kl_weight", "beta"},
+    "delta_ar1": {"kl_weight", "prior.alpha", "prior.innovation"},  # delta itself only says where the floor is
+    "delta_independent": {"kl_weight", "delta", "stddev_low", "stddev_high"},
+    "info_rbf_biased": {"kl_weight", "alpha", "lambd", "bandwidth"},
+    "info_imq_unbiased": {"kl_weight", "alpha", "lambd", "bandwidth"},
+    "bn": {"kl_weight", "gamma"},
+}
+every_variant = pytest.mark.parametrize("variant", VARIANTS)
+every_penalty = pytest.mark.parametrize("penalty", PENALTIES)
+
+
+def make(variant, penalty="plain", seed=0):
+    torch.manual_seed(seed)
+    model = VARIANTS[variant]()
+    model.penalty = PENALTIES[penalty]()
+    return model.train()
+
+
+def batch(model, seed=0, n=B):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.rand(n, *IMAGE, generator=generator), torch.randn(model.noise_streams, n, D, generator=generator)
+
+
+def loss_of(model, x, noise):
+    return copy.deepcopy(model)(x, noise).loss  # BN moves its running statistics
+
+
+@every_variant
+@every_penalty
+def test_terms_have_their_shapes(variant, penalty):
+    model = make(variant, penalty)
+    terms = model(*batch(model))
+    assert terms.loss.shape == ()
+    assert terms.distortion.shape == (B,)
+    assert terms.rate.shape == terms.mean.shape == terms.stddev.shape == terms.z.shape == (B, D)
+    assert terms.params.shape == (B, *IMAGE)
+    assert all(value.shape == () for value in terms.extra.values())
+
+
+@every_variant
+def test_z_is_the_first_noise_stream_at_mean_and_stddev(variant):
+    model = make(variant)
+    x, noise = batch(model)
+    terms = model(x, noise)
+    torch.testing.assert_close(terms.z, terms.mean + terms.stddev * noise[0])
+    torch.testing.assert_close(terms.distortion, -model.likelihood.log_prob(model.decoder(terms.z), x))
+
+
+@every_variant
+@every_penalty
+def test_coefficients_are_scalar_buffers_that_the_loss_reads(variant, penalty):
+    model = make(variant, penalty).double()
+    x, noise = (part.double() for part in batch(model))
+    before = loss_of(model, x, noise)
+    buffers = dict(model.named_buffers())
+    names = COEFFICIENTS[variant] | ({"penalty.epsilon"} if penalty == "free_bits" else set())
+    for name in names:
+        assert buffers[name].shape == ()
+        changed = copy.deepcopy(model)
+        value = dict(changed.named_buffers())[name]
+        value.fill_(10.0 if name == "penalty.epsilon" else value * 0.7)
+        assert (loss_of(changed, x, noise) - before).abs() > 1e-6, name
+
+
+@every_variant
+def test_all_buffers_are_known(variant):
+    known = COEFFICIENTS[variant] | {"delta"}
+    assert {name for name, _ in make(variant).named_buffers() if not name.startswith("normalise.")} <= known
+
+
+@every_variant
+@every_penalty
+def test_compiled_loss_is_the_eager_one(variant, penalty):
+    torch._dynamo.reset()
+    model = make(variant, penalty)
+    x, noise = batch(model)
+    expected = loss_of(model, x, noise)
+    compiled = torch.compile(model, fullgraph=True, backend="aot_eager")
+    torch.testing.assert_close(compiled(x, noise).loss, expected)
+
+
+@every_variant
+def test_moving_coefficients_compiles_nothing_anew(variant):
+    torch._dynamo.reset()
+    model = make(variant, "free_bits")
+    x, noise = batch(model)
+    counter = torch._dynamo.testing.CompileCounter()
+    compiled = torch.compile(model, fullgraph=True, backend=counter)
+    for weight in (0.1, 0.5, 0.9):
+        model.kl_weight.fill_(weight)
+        model.penalty.epsilon.fill_(weight)
+        torch.testing.assert_close(compiled(x, noise).loss, loss_of(model, x, noise))
+    assert counter.frame_count == 1
+
+
+@every_variant
+@every_penalty
+def test_stacked_losses_are_the_single_ones(variant, penalty):
+    models = [make(variant, penalty, seed) for seed in range(3)]
+    for weight, model in zip((0.2, 0.5, 1.0), models, strict=True):
+        model.kl_weight.fill_(weight)
+    batches = [batch(model, seed) for seed, model in enumerate(models)]
+    x, noise = (torch.stack(part) for part in zip(*batches, strict=True))
+    singles = torch.stack([loss_of(model, *one) for model, one in zip(models, batches, strict=True)])
+    assert singles.unique().numel() == 3
+    params, buffers = torch.func.stack_module_state(models)
+    base = copy.deepcopy(models[0]).to("meta")
+
+    def loss(params, buffers, x, noise):
+        return torch.func.functional_call(base, (params, buffers), (x, noise)).loss
+
+    stacked = torch.func.vmap(loss)(params, buffers, x, noise)
+    torch.testing.assert_close(stacked, singles, rtol=1e-5, atol=1e-5)
+
+
+@every_variant
+def test_stacked_gradients_are_the_single_ones(variant):
+    models = [make(variant, seed=seed) for seed in range(3)]
+    x, noise = batch(models[0])
+    singles = []
+    for model in models:
+        one = copy.deepcopy(model)
+        one(x, noise).loss.backward()
+        singles.append(torch.cat([p.grad.flatten() for p in one.parameters()]))
+    params, buffers = torch.func.stack_module_state(models)
+    base = copy.deepcopy(models[0]).to("meta")
+
+    def loss(params, buffers):
+        return torch.func.functional_call(base, (params, buffers), (x, noise)).loss
+
+    stacked = torch.func.vmap(torch.func.grad(loss))(params, buffers)
+    stacked = torch.cat([part.reshape(3, -1) for part in stacked.values()], dim=1)
+    torch.testing.assert_close(stacked, torch.stack(singles), rtol=1e-4, atol=1e-4)
+
+
+@every_variant
+@every_penalty
+def test_loss_draws_nothing_and_repeats_bit_for_bit(variant, penalty):
+    model = make(variant, penalty)
+    x, noise = batch(model)
+    before = torch.get_rng_state()
+    losses = [model(x, noise).loss for _ in range(2)]
+    assert torch.equal(torch.get_rng_state(), before)
+    assert torch.equal(*losses)
+
+
+@every_variant
+@every_penalty
+def test_float32_and_float64_agree(variant, penalty):
+    model = make(variant, penalty)
+    x, noise = batch(model)
+    single, double = loss_of(model, x, noise), copy.deepcopy(model).double()(x.double(), noise.double()).loss
+    assert (single.dtype, double.dtype) == (torch.float32, torch.float64)
+    assert single.item() == pytest.approx(double.item(), rel=2e-5)
+
+
+@every_variant
+@every_penalty
+def test_gradient_is_that_of_the_loss(variant, penalty):
+    model = make(variant, penalty).double()
+    x, noise = (part.double() for part in batch(model))
+    directions = [torch.randn(p.shape, dtype=p.dtype) for p in model.parameters()]
+    gradients = torch.autograd.grad(model(x, noise).loss, list(model.parameters()))
+    slope = sum((g * v).sum() for g, v in zip(gradients, directions, strict=True)).item()
+
+    def moved(step):
+        other = copy.deepcopy(model)
+        with torch.no_grad():
+            for p, v in zip(other.parameters(), directions, strict=True):
+                p.add_(step * v)
+        return loss_of(other, x, noise).item()
+
+    assert (moved(1e-6) - moved(-1e-6)) / 2e-6 == pytest.approx(slope, rel=1e-5, abs=1e-5)
+
+
+@every_variant
+def test_every_parameter_gets_a_gradient(variant):
+    model = make(variant)
+    model(*batch(model)).loss.backward()
+    assert all(p.grad is not None and p.grad.abs().max() > 0 for p in model.parameters())
+
+
+@every_variant
+@every_penalty
+def test_true_rate_ignores_weights_and_penalty(variant, penalty):
+    model, other = make(variant), make(variant, penalty)
+    other.kl_weight.fill_(0.1)
+    torch.testing.assert_close(model(*batch(model)).rate, other(*batch(other)).rate)
+
+
+@every_variant
+def test_terms_are_the_rate_to_the_prior_and_the_sampled_log_ratio(variant):
+    """E[ log q(z|x) - log p(z) ] over fresh noise is the rate: posterior, prior and rate belong together."""
+    model = make(variant).double()
+    x = batch(model)[0].double()[:2].repeat(20_000, 1, 1, 1)
+    noise = torch.randn(model.noise_streams, len(x), D, dtype=torch.float64)
+    with torch.no_grad():
+        q = torch.distributions.Normal(*model.eval().posterior(x))
+        z = q.mean + q.stddev * noise[0]
+        samples = (q.log_prob(z).sum(1) - model.prior.log_prob(z)).view(-1, 2)
+        rate = model(x[:2], noise[:, :2]).rate.sum(1)
+    error = samples.std(0) / len(samples) ** 0.5
+    assert ((samples.mean(0) - rate).abs() < 4 * error).all()
+
+
+@every_variant
+def test_using_a_trained_model(variant):
+    model = make(variant).eval()
+    x = batch(model)[0]
+    with torch.no_grad():
+        q = model.encode(x)
+        assert q.batch_shape == (B, D)
+        torch.testing.assert_close(model.reconstruct(x), model.likelihood(model.decoder(q.mean)).mean)
+        assert model.sample(5, seed=1).shape == (5, *IMAGE)
+        assert torch.equal(model.sample(5, seed=1), model.sample(5, seed=1))
+        assert not torch.equal(model.sample(5, seed=1), model.sample(5, seed=2))
+
+
+@every_variant
+def test_noise_is_a_function_of_seed_purpose_and_index(variant):
+    model = make(variant)
+    x = batch(model)[0]
+    noise = model.draw_noise(x, "train", 3)
+    assert noise.shape == (model.noise_streams, B, D)
+    assert torch.equal(noise, make(variant).draw_noise(x, "train", 3))
+    assert not torch.equal(noise, model.draw_noise(x, "train", 4))
+    assert not torch.equal(noise, model.draw_noise(x, "val", 3))
+    model.seed = 1
+    assert not torch.equal(noise, model.draw_noise(x, "train", 3))
+
+
+@every_variant
+def test_rate_floor_is_never_undercut(variant):
+    model = make(variant)
+    with torch.no_grad():
+        rate = model(*batch(model, n=200)).rate.sum(1).mean()
+    assert rate >= model.rate_floor() - 1e-4
+    assert (model.rate_floor() > 0) == variant.startswith(("delta", "bn"))
+
+
+@every_variant
+def test_rate_floor_is_the_higher_of_model_and_penalty(variant):
+    model = make(variant)
+    alone = model.rate_floor()
+    model.penalty = FreeBits("dimension", 10.0)
+    assert model.rate_floor() == pytest.approx(10.0 * D)
+    model.penalty = FreeBits("total", 1e-3)
+    assert model.rate_floor() == pytest.approx(max(alone, 1e-3))
+
+
+@pytest.mark.parametrize("latent_dim", [0, -1, 1.5, True])
+def test_bad_latent_dim_is_refused_by_name(latent_dim):
+    with pytest.raises(ValueError, match=f"^latent_dim={latent_dim}: must be a whole number >= 1"):
+        VAE(**parts() | {"latent_dim": latent_dim})

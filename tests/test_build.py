@@ -1,0 +1,85 @@
+"""What may be built from a config, and how a wrong argument is named."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from vae_lab.build import allowing, build
+from vae_lab.checks import ConfigError
+
+FOREIGN = [
+    "os.system",
+    "builtins.eval",
+    "subprocess.Popen",
+    "pickle.loads",
+    "torch.load",
+    "torch.hub.load",
+    "vae_lab.build.os.system",
+    "vae_lab.build.import_module",
+    "vae_lab.data.npz.np.load",
+    "torch.nn.functional.torch.load",
+    "vae_labs.models.VAE",
+    "vae_lab",
+    "vae_lab.models.nothing",
+    "vae_lab.build.ALLOWED",
+    "",
+    None,
+    7,
+]
+
+
+@pytest.mark.parametrize("target", FOREIGN)
+def test_foreign_targets_are_refused(target):
+    with pytest.raises(ConfigError, match=r"node\._target_="):
+        build({"_target_": target}, "node")
+
+
+@pytest.mark.parametrize("wrap", [lambda n: {"inner": n}, lambda n: [n], lambda n: {"a": {"b": [{"c": n}]}}])
+@pytest.mark.parametrize("partial", [True, False])
+def test_foreign_targets_are_refused_at_any_depth(wrap, partial, tmp_path):
+    trace = tmp_path / "trace"
+    evil = {"_target_": "os.system", "_partial_": partial, "command": f"touch {trace}"}
+    with pytest.raises(ConfigError, match=r"_target_=os\.system"):
+        build({"_target_": "torch.nn.Linear", "in_features": 1, "out_features": wrap(evil)}, "node")
+    assert not trace.exists()
+
+
+def test_builds_nested_nodes_and_partials():
+    layer = {"_target_": "torch.nn.Linear", "in_features": 2, "out_features": 3}
+    assert build(layer, "layer").weight.shape == (3, 2)
+    make = build({"_target_": "torch.optim.Adam", "lr": 0.5, "_partial_": True}, "optimizer")
+    assert make([torch.nn.Parameter(torch.zeros(1))]).defaults["lr"] == 0.5
+
+
+def test_a_wrong_value_is_named_by_its_path():
+    with pytest.raises(ConfigError, match=r"^a\.b\.epsilon=-1: must be a finite number >= 0$"):
+        build({"_target_": "vae_lab.penalties.FreeBits", "epsilon": -1}, "a.b")
+
+
+def test_an_unknown_argument_is_named():
+    with pytest.raises(ConfigError, match=r"^node\.nothing: no such setting$"):
+        build({"_target_": "vae_lab.penalties.FreeBits", "nothing": 1}, "node")
+
+
+def test_allowing_ends_with_its_block():
+    node = {"_target_": "json.JSONDecoder"}
+    with allowing(["json"]):
+        assert isinstance(build(node, "node"), json.JSONDecoder)
+    with pytest.raises(ConfigError):
+        build(node, "node")
+
+
+def test_a_config_cannot_allow_modules(tmp_path):
+    """Neither a group file nor Hydra's environment settings can widen the list; only the command line can."""
+    (tmp_path / "encoder").mkdir()
+    (tmp_path / "encoder" / "evil.yaml").write_text("_target_: os.system\ncommand: touch trace\n")
+    command = [sys.executable, "-m", "vae_lab", "--config-dir", str(tmp_path), "encoder=evil"]
+    env = ["+hydra.job.env_set.VAE_LAB_ALLOW=os,posix"]
+    for extra in ([], env):
+        done = subprocess.run([*command, *extra], capture_output=True, text=True, cwd=tmp_path, check=False)
+        assert done.returncode == 1
+        assert len(done.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "trace").exists()
