@@ -115,3 +115,40 @@ def test_a_checkpoint_of_somebody_else_is_refused(tmp_path):
     torch.save({"state_dict": {"w": torch.zeros(1)}}, tmp_path / "theirs.ckpt")
     with pytest.raises(ValueError, match=r"theirs\.ckpt: was not written by vae_lab"):
         vae_lab.load(tmp_path / "theirs.ckpt")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run=nowhere"], "error: run=nowhere: no such directory; must be a run directory or latest"),
+        (["run=."], "error: run=.: holds no result.json, so it is no run directory"),
+        (["rum=latest"], "error: rum=latest: no such option (did you mean run?)"),
+        (["run={trained}", "k=many"], "error: k=many: must be a whole number >= 0"),
+        (["run={trained}", "split=all"], "error: split=all: must be one of train, val, test"),
+        (["run={broken}"], "best.ckpt: cannot be read, truncated or no checkpoint"),
+    ],
+)
+def test_evaluate_answers_mistakes_in_one_line(arguments, message, trained, tmp_path, monkeypatch, capsys):
+    import runpy
+
+    broken = tmp_path / "broken"
+    shutil.copytree(trained, broken)
+    whole = (broken / "checkpoints" / "best.ckpt").read_bytes()
+    (broken / "checkpoints" / "best.ckpt").write_bytes(whole[: len(whole) // 2])
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["evaluate", *(a.format(trained=trained, broken=broken) for a in arguments)])
+    monkeypatch.delitem(__import__("sys").modules, "vae_lab.evaluate", raising=False)
+    with pytest.raises(SystemExit) as stop:
+        runpy.run_module("vae_lab.evaluate", run_name="__main__")
+    assert message in str(stop.value.code)
+    assert "\n" not in str(stop.value.code)
+
+
+def test_evaluate_prints_what_the_run_recorded(trained, monkeypatch, capsys):
+    from vae_lab.evaluate import main
+
+    monkeypatch.setattr("sys.argv", ["evaluate", f"run={trained}"])
+    main()
+    printed = capsys.readouterr().out
+    elbo = read_json(trained / "result.json")["metrics"]["test/elbo"]
+    assert [line.split()[1:] for line in printed.splitlines() if "test/elbo" in line] == [[f"{elbo:.4f}"] * 2]

@@ -34,15 +34,9 @@ def choices(overrides: Sequence[Override]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for override in overrides:
         key = override.get_key_element()
-        name = key.lstrip("+~")
-        if override.is_sweep_override():
-            found[name] = [f"{key}={value}" for value in override.sweep_string_iterator()]
-        else:
-            found[name] = (
-                [f"{key}={override.get_value_element_as_str()}"]
-                if override.value() is not None or "=" in (override.input_line or "")
-                else [str(override.input_line)]
-            )
+        one = [str(override.input_line)]
+        many = override.is_sweep_override()
+        found[key.lstrip("+~")] = [f"{key}={value}" for value in override.sweep_string_iterator()] if many else one
     return found
 
 

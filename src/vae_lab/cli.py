@@ -103,12 +103,11 @@ def perform(config: DictConfig, about: HydraConf) -> float:
     try:
         group = sweep.name if position else ""
         result = execute(plain, directory, configs.values(overrides), progress, name, group)
-    except ConfigError:
-        raise
     except Exception as error:
-        message = f"failed: {one_line(error)}; see {directory / 'run.log'}"
+        reason = str(error) if isinstance(error, ConfigError) else one_line(error)
+        message = f"{reason}; see {directory / 'run.log'}"
         if position:
-            print(f"{position} {name}: {message}", flush=True)
+            print(f"{position} {name}: failed: {message}", flush=True)
         raise RunFailed(message) from error
     if position:
         print(f"{position} {name}: {report.summary_line(result)}; {position.time_left(finished=1)}", flush=True)

@@ -26,7 +26,7 @@ def evaluate(run: Path, k: int | None = None, split: str = "test", allow: tuple[
     from vae_lab.build import allowing, build
     from vae_lab.data import Batches
     from vae_lab.loading import checkpoint_of, load, read_checkpoint
-    from vae_lab.run import make_trainer, quieten
+    from vae_lab.run import make_trainer, quieten, set_threads
 
     choice("split", split, ("train", "val", "test"))
     quieten()
@@ -37,6 +37,7 @@ def evaluate(run: Path, k: int | None = None, split: str = "test", allow: tuple[
         data = build(config["data"], "data", seed=config["seed"])
         node = config["evaluation"] | ({} if k is None else {"k": k})
         evaluation = build(node, "evaluation", data_range=data.value_range)
+    set_threads(config, data)
     trainer = make_trainer(config, callbacks=[evaluation], logger=False, enable_progress_bar=False)
     trainer.test(model, Batches(partial(data.eval_stream, split)), verbose=False)
     return {name.replace("test/", f"{split}/"): value for name, value in evaluation.figures.items()}

@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,8 @@ def csv_logger(directory: Path) -> CSVLogger:
 
 def tensorboard(directory: Path, name: str, group: str, config: Mapping[str, Any], **options: Any) -> TensorBoardLogger:
     """TensorBoard's event files in ``tensorboard/`` of the run directory, with titled charts under Custom Scalars."""
+    if not find_spec("tensorboard"):
+        raise ValueError("tensorboard is not installed; pip install 'vae_lab[tensorboard]'")
     logger = TensorBoardLogger(save_dir=directory, name="", version="tensorboard", **options)
     layout = {title: ["Multiline", list(curves)] for title, curves in CHARTS.items()}
     logger.experiment.add_custom_scalars({"collapse": layout})

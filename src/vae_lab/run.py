@@ -76,6 +76,7 @@ def assemble(config: Mapping[str, Any]) -> Parts:
     """
     try:
         integer("seed", config["seed"], low=0)
+        integer("threads", config["threads"] or 1)
     except ValueError as error:
         raise ConfigError(str(error)) from error
     data: ImageData = build(config["data"], "data", seed=config["seed"])
@@ -143,6 +144,16 @@ def make_trainer(config: Mapping[str, Any], **extra: Any) -> Trainer:
     except Exception as error:  # Lightning's MisconfigurationException and those of its accelerators
         raise ConfigError(f"trainer: {one_line(error)}") from error
     return trainer
+
+
+TORCH_THREADS = torch.get_num_threads()  # torch's own choice, before any run changed it
+FEW_PIXELS = 256
+
+
+def set_threads(config: Mapping[str, Any], data: ImageData) -> None:
+    """Set the CPU threads of torch: as ``threads`` says, or one where images are so small that more only wait."""
+    small = math.prod(data.image_shape) < FEW_PIXELS
+    torch.set_num_threads(config["threads"] or (1 if small else TORCH_THREADS))
 
 
 def check(config: Mapping[str, Any]) -> None:
@@ -224,6 +235,7 @@ def train_and_test(
 ) -> dict[str, Any]:
     """Fit, take the best checkpoint, test it; returns the entries of ``result.json`` that come from it."""
     data, model = parts.data, parts.model
+    set_threads(config, data)
     recipe = {"config": dict(config), "image_shape": list(data.image_shape)}
     checkpoints = Checkpoints(directory / CHECKPOINTS, parts.annealing.end, recipe)
     watchers = [Divergence(), checkpoints, *([progress] if progress else [])]

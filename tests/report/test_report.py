@@ -6,7 +6,7 @@ import pytest
 
 from vae_lab.report import finish
 from vae_lab.report.progress import Position, duration
-from vae_lab.report.summary import Run, read_runs, settings_of, swept_keys
+from vae_lab.report.summary import Run, read_runs, swept_keys
 from vae_lab.report.table import cell, rounded
 from vae_lab.report.words import sentences
 from vae_lab.results import read_json, write_json
@@ -42,7 +42,7 @@ def sweep(tmp_path):
 def words(directory):
     runs = read_runs(directory)
     keys = swept_keys(directory, runs)
-    return " ".join(sentences(runs, settings_of(runs, keys), keys))
+    return " ".join(sentences(runs, keys))
 
 
 def seeds(verdict, **overrides):

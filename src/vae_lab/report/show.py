@@ -1,5 +1,6 @@
 """What a person sees when a run or a sweep ends, and the files that a sweep leaves beside its runs."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 from vae_lab.report.summary import Run, read_runs, setting_row, settings_of, summary_row, swept_keys, write_csv
 from vae_lab.report.table import cell, console, runs_table, settings_table
 from vae_lab.report.words import sentences
-from vae_lab.results import SWEEP, write_json
+from vae_lab.results import SWEEP, read_json, write_json
 
 
 def begin(sweep: Path, total: int, swept: Sequence[str], arguments: Sequence[str]) -> None:
@@ -31,12 +32,10 @@ def finish(sweep: Path) -> str:
     seeded = any(len(setting.runs) > 1 for setting in settings)
     screen = console()
     screen.print(settings_table(settings, keys) if seeded else runs_table(runs, keys))
-    for line in sentences(runs, settings, keys):
+    for line in sentences(runs, keys):
         print(line)
     print(f"table: {sweep / 'summary.csv'}  settings: {sweep / 'settings.csv'}")
-    best = next((run for run in runs if run.status == "finished"), None)
-    if best:
-        print(f"next: python -m vae_lab.evaluate run='{best.directory}' k=5000")
+    print(f"next: {next_sweep(sweep, seeded)}")
     failed = [run.directory.name for run in runs if run.status == "failed"]
     return f"{len(failed)} of {len(runs)} runs failed: {'; '.join(failed)}" if failed else ""
 
@@ -62,10 +61,18 @@ def show_run(directory: Path, result: Mapping[str, Any]) -> None:
         )
         if "test/nll" in metrics:
             print(f"importance-weighted NLL {metrics['test/nll']:.2f} nats per image")
-    for line in sentences([run], [], []):
+    for line in sentences([run], []):
         print(line)
     print(f"run directory: {directory}")
     print(f"next: {next_command(run)}")
+
+
+def next_sweep(sweep: Path, seeded: bool) -> str:
+    """What a person would most likely want to do after a sweep: more seeds, or a closer look at a run."""
+    arguments = (read_json(sweep / SWEEP) or {}).get("arguments")
+    if arguments and not seeded:
+        return f"{shlex.join(['python', '-m', 'vae_lab', *arguments])} seed=0,1,2"
+    return f"python -m vae_lab.evaluate run='{sweep}/RUN' k=5000"
 
 
 def next_command(run: Run) -> str:

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from statistics import mean
 
-from vae_lab.report.summary import Run, Setting
+from vae_lab.report.summary import Run, Setting, settings_of
 
 ENOUGH_SEEDS = 3
 
 
-def sentences(runs: Sequence[Run], settings: Sequence[Setting], keys: Sequence[str]) -> list[str]:
+def sentences(runs: Sequence[Run], keys: Sequence[str]) -> list[str]:
     """Which runs collapsed, how each swept key goes with it, what woke them, and what to beware of."""
+    settings = settings_of(runs, keys)
     finished = [run for run in runs if run.status == "finished"]
     if not finished:
         return [*endings(runs)]
@@ -61,8 +62,8 @@ def awakenings(settings: Sequence[Setting]) -> list[str]:
 def cautions(finished: Sequence[Run], settings: Sequence[Setting]) -> list[str]:
     """What a reader must know before believing the table."""
     lines = []
-    if len(settings) > 1 and any(len(setting.finished) < ENOUGH_SEEDS for setting in settings):
-        least = min(len(setting.finished) for setting in settings)
+    least = min(len(setting.finished) for setting in settings if setting.finished)
+    if len(finished) > 1 and least < ENOUGH_SEEDS:
         lines.append(
             f"{'One seed' if least == 1 else f'{least} seeds'} per setting cannot tell a setting's effect from luck: "
             "add seed=0,1,2 before you say that one woke another."
