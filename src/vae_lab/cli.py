@@ -45,7 +45,7 @@ def read_arguments(arguments: Sequence[str]) -> tuple[list[str], list[str], list
     """Sort the command line into modules to allow, Hydra's flags, and overrides.
 
     Hydra wants all overrides side by side; people write them on both sides of ``-m``. ``experiment=x`` is read as
-    ``+experiment=x``.
+    ``+experiment=x``, ``case=x`` as ``+case=x``.
 
     Raises:
         ConfigError: when ``--allow`` has no module name behind it.
@@ -61,7 +61,7 @@ def read_arguments(arguments: Sequence[str]) -> tuple[list[str], list[str], list
         elif argument.startswith("-"):
             flags += [argument, *itertools.islice(pending, int(argument in FLAGS_WITH_VALUE))]
         else:
-            overrides.append(f"+{argument}" if argument.startswith("experiment=") else argument)
+            overrides.append(configs.with_plus(argument))
     return modules, flags, overrides
 
 

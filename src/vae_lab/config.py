@@ -12,6 +12,7 @@ from typing import Any
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
@@ -20,12 +21,18 @@ from vae_lab.checks import ConfigError, did_you_mean, one_line
 PACKAGE = Path(__file__).parent
 CONF = next(folder for folder in (PACKAGE / "conf", PACKAGE.parents[1] / "conf") if folder.is_dir())
 LONGEST_NAME = 120
+ADDED = ("experiment", "case")  # groups that are not among the defaults
 
 
 def key_and_text(override: str) -> tuple[str, str]:
     """Split ``+a.b=c`` into its key without prefix, ``a.b``, and its text, ``c``."""
     key, _, text = override.partition("=")
     return key.lstrip("+~"), text
+
+
+def with_plus(override: str) -> str:
+    """``experiment=x`` as ``+experiment=x``: what is not among the defaults is added, and people forget the plus."""
+    return f"+{override}" if override.partition("=")[0] in ADDED else override
 
 
 def told(overrides: Iterable[str]) -> list[str]:
@@ -87,6 +94,20 @@ OmegaConf.register_new_resolver("vae_lab.run_name", run_name, replace=True)
 OmegaConf.register_new_resolver("vae_lab.experiment_name", experiment_name, replace=True)
 
 
+def compose_config(overrides: Sequence[str]) -> dict[str, Any]:
+    """The plain config of these overrides.
+
+    Raises:
+        ConfigError: in one line, for whatever fits nowhere.
+    """
+    GlobalHydra.instance().clear()
+    try:
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            return container(compose("config", [with_plus(override) for override in overrides]))
+    except HydraException as error:
+        raise ConfigError(explain(error, overrides)) from error
+
+
 # what to tell a person
 
 
@@ -104,7 +125,7 @@ def options_with(group: str, name: str) -> list[str]:
 
 def reference(overrides: Sequence[str]) -> DictConfig | None:
     """The config, Hydra's part included, that the group choices among ``overrides`` compose, None if they do not."""
-    choices = [o for o in overrides if key_and_text(o)[0] in {*groups(), "experiment"} and "," not in o]
+    choices = [o for o in overrides if key_and_text(o)[0] in {*groups()} and "," not in o]
     GlobalHydra.instance().clear()
     try:
         with initialize_config_dir(str(CONF), version_base="1.3"):

@@ -52,11 +52,11 @@ def main() -> None:
         k = integer("k", int(options["k"]) if options["k"].isdecimal() else options["k"], low=0)
     figures = evaluate(run, k, options["split"], tuple(modules))
 
-    from vae_lab.report.table import console, figures_table
+    from vae_lab.report.table import figures_table, show
 
     result = read_json(run / RESULT) or {}
     print(f"{run}: {result.get('checkpoint')}, {options['split']} split")
-    console().print(figures_table(figures, result.get("metrics") or {}))
+    show(figures_table(figures, result.get("metrics") or {}))
     print("next: python -m vae_lab.list")
 
 

@@ -27,6 +27,10 @@ class Likelihood(nn.Module):
         log_prob: Tensor = self(params).log_prob(x)
         return log_prob
 
+    def pixel_variance(self, mean: Tensor) -> Tensor:
+        """Variance of each pixel (C, H, W) of p(x|z) when its mean image is ``mean`` (C, H, W)."""
+        raise NotImplementedError
+
     def constant_distortion(self, x: Tensor, mean: Tensor, variance: float) -> Tensor:
         """Distortion (B,) of a decoder that always answers with ``mean`` (C, H, W), the yardstick of any VAE.
 
@@ -46,6 +50,9 @@ class Bernoulli(Likelihood):
     def forward(self, params: Tensor) -> Distribution:
         return Independent(TorchBernoulli(logits=params, validate_args=False), 3, validate_args=False)
 
+    def pixel_variance(self, mean: Tensor) -> Tensor:
+        return mean * (1 - mean)
+
     def constant_distortion(self, x: Tensor, mean: Tensor, variance: float) -> Tensor:
         return -self.log_prob(torch.logit(mean, eps=1e-4).expand_as(x), x)
 
@@ -54,8 +61,8 @@ class Gaussian(Likelihood):
     """Independent Gaussian pixels around the decoder's output with one shared variance σ².
 
     Args:
-        variance: σ² in squared pixel units, the start value when it is learnt. At σ² = 1 no direction of data in
-            [0, 1] is worth a nat and everything collapses (Lucas et al. 2019).
+        variance: σ² in squared pixel units, the start value when it is learnt. Directions of the data whose variance
+            lies below βσ² collapse (Lucas et al. 2019).
         learned: learn log σ² together with the networks (Rybkin et al. 2021, section 3).
 
     Raises:
@@ -76,6 +83,9 @@ class Gaussian(Likelihood):
     def forward(self, params: Tensor) -> Distribution:
         stddev = (0.5 * self.log_variance).exp()
         return Independent(Normal(params, stddev, validate_args=False), 3, validate_args=False)
+
+    def pixel_variance(self, mean: Tensor) -> Tensor:
+        return self.log_variance.detach().exp().expand_as(mean)
 
     def constant_distortion(self, x: Tensor, mean: Tensor, variance: float) -> Tensor:
         sigma2 = torch.as_tensor(variance).to(x).clamp(min=1e-6) if self.learned else self.log_variance.exp()

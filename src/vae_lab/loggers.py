@@ -1,6 +1,5 @@
 """Loggers: mirrors of the run directory. CSV is always there; services are opened offline unless a person asks."""
 
-import csv
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Any
 
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger, WandbLogger
 
-from vae_lab.results import CURVES
+from vae_lab.results import read_curves
 
 CHARTS = {
     "KL (rate), nats per image": ("train/rate", "val/rate"),
@@ -66,19 +65,6 @@ def wandb(
         settings=Settings(silent=True, console="off"),
         **options,
     )
-
-
-def read_curves(directory: Path) -> dict[str, tuple[list[int], list[float]]]:
-    """Steps and values of each curve in the run directory's ``metrics.csv``."""
-    curves: dict[str, tuple[list[int], list[float]]] = {}
-    with (directory / CURVES).open(newline="") as file:
-        for row in csv.DictReader(file):
-            for name, value in row.items():
-                if value and name != "step":
-                    steps, values = curves.setdefault(name, ([], []))
-                    steps.append(int(row["step"]))
-                    values.append(float(value))
-    return curves
 
 
 def publish(loggers: Sequence[Logger], directory: Path, result: Mapping[str, Any]) -> None:

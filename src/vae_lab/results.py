@@ -1,5 +1,6 @@
 """The run directory's contract: where things lie in it, and ``result.json``, which is never seen half written."""
 
+import csv
 import json
 import math
 import os
@@ -34,6 +35,21 @@ def read_json(path: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return content if isinstance(content, dict) else None
+
+
+def read_curves(directory: Path) -> dict[str, tuple[list[int], list[float]]]:
+    """Steps and values of each curve in the run directory's ``metrics.csv``; none where there is no such file."""
+    curves: dict[str, tuple[list[int], list[float]]] = {}
+    if not (directory / CURVES).is_file():
+        return curves
+    with (directory / CURVES).open(newline="") as file:
+        for row in csv.DictReader(file):
+            for name, value in row.items():
+                if value and name != "step":
+                    steps, values = curves.setdefault(name, ([], []))
+                    steps.append(int(row["step"]))
+                    values.append(float(value))
+    return curves
 
 
 def runs_of(sweep: Path) -> Iterator[tuple[Path, dict[str, Any]]]:

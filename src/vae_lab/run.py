@@ -21,8 +21,10 @@ from vae_lab.build import build, naming
 from vae_lab.callbacks import Checkpoints, Diverged, Divergence, Evaluation, FreeBits, KLAnnealing, still_falling
 from vae_lab.checks import ConfigError, integer, one_line
 from vae_lab.data import ImageData
+from vae_lab.likelihoods import Gaussian
 from vae_lab.models import VAE
 from vae_lab.results import CHECKPOINTS, RESULT, write_json
+from vae_lab.spectrum import Floats, spectrum
 from vae_lab.verdict import judge
 
 log = logging.getLogger(__name__)
@@ -77,6 +79,7 @@ def assemble(config: Mapping[str, Any]) -> Parts:
     try:
         integer("seed", config["seed"], low=0)
         integer("threads", config["threads"] or 1)
+        integer("epochs", 1 if config["epochs"] is None else config["epochs"])
     except ValueError as error:
         raise ConfigError(str(error)) from error
     data: ImageData = build(config["data"], "data", seed=config["seed"])
@@ -123,6 +126,14 @@ def check_fit(data: ImageData, model: VAE) -> None:
         if shape != tuple(images.shape):
             raise ConfigError(f"decoder: gives {shape}; must be {tuple(images.shape)}")
     model.train(was_training)
+
+
+def lengths(config: Mapping[str, Any], data: ImageData) -> dict[str, int]:
+    """The trainer's lengths in steps: as they are, or as many steps as ``epochs`` whole passes take."""
+    if config["epochs"] is None:
+        return {}
+    steps = config["epochs"] * data.batches_per_epoch
+    return {"max_steps": steps, "val_check_interval": max(steps // 10, 1)}
 
 
 def make_trainer(config: Mapping[str, Any], **extra: Any) -> Trainer:
@@ -240,7 +251,7 @@ def train_and_test(
     checkpoints = Checkpoints(directory / CHECKPOINTS, parts.annealing.end, recipe)
     watchers = [Divergence(), checkpoints, *([progress] if progress else [])]
     trainer = make_trainer(
-        config,
+        {**config, "trainer": config["trainer"] | lengths(config, data)},
         callbacks=parts.callbacks + watchers,
         logger=opened,
         enable_progress_bar=progress is not None,
@@ -265,11 +276,41 @@ def train_and_test(
         "unused": verdict.unused,
         "latent_dim": model.latent_dim,
         "rate_floor": model.rate_floor(),
+        "objective": objective(config, model, data),
         "unfinished": still_falling(checkpoints.history, steps),
         "checkpoint": f"{chosen} at step {steps if checkpoints.best_step is None else checkpoints.best_step}",
         "steps": steps,
         "batch_size": data.batch_size,
     }
+
+
+def objective(config: Mapping[str, Any], model: VAE, data: ImageData) -> dict[str, Any]:
+    """What the run minimised at its end, and what its data can pay for: the evidence of a diagnosis.
+
+    ``effective_beta`` is what one nat of rate weighs against one nat of distortion. ``spectrum`` holds the eigenvalues
+    that it is compared with (``vae_lab.spectrum``), as many as there are latents.
+    """
+    likelihood, pixels = model.likelihood, math.prod(data.image_shape)
+    averaged = pixels if model.distortion_reduction == "mean" else 1
+    return {
+        "model": type(model).__name__,
+        "likelihood": type(likelihood).__name__,
+        "variance": float(likelihood.log_variance.exp()) if isinstance(likelihood, Gaussian) else None,
+        "pixels": pixels,
+        "distortion_reduction": model.distortion_reduction,
+        "kl_weight": float(model.kl_weight),
+        "rate_weight": model.rate_weight(),
+        "effective_beta": averaged * model.rate_weight() * float(model.kl_weight),
+        "spectrum": data_spectrum(model, data)[: model.latent_dim].tolist(),
+        "schedule_end": config["annealing"].get("steps", 0),
+    }
+
+
+def data_spectrum(model: VAE, data: ImageData) -> Floats:
+    """Eigenvalues (P,) of the training images in units of the likelihood's pixel variance; see ``vae_lab.spectrum``."""
+    x = data.training_sample()
+    variance = model.likelihood.pixel_variance(x.mean(0).to(model.device)).clamp(min=1e-4)
+    return spectrum(x.flatten(1).double().numpy(), variance.flatten().double().cpu().numpy())
 
 
 VERDICT_FIGURES = ("shuffle_gap", "shuffle_gap_se", "shuffle_gap_dim", "shuffle_gap_dim_se", "mutual_information")

@@ -6,6 +6,7 @@ The rate does not decide: δ-VAE holds it at δ with nothing encoded, and BN-VAE
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+FLOOR_SLACK = (0.05, 0.02)  # relative and in nats: how near to its floor a rate counts as held there
 FULL_GAP, FULL_MI, UNUSED_GAP = 0.1, 0.1, 0.01  # nats per image
 
 
@@ -39,3 +40,8 @@ def describe(kind: str, unused: int, latent_dim: int) -> str:
     if kind == "partial":
         return f"partial: {unused} of {latent_dim} unused"
     return {"full": "full: z is ignored", "none": "none: all in use"}[kind]
+
+
+def held_at_floor(rate: float, floor: float) -> bool:
+    """Whether a rate sits where the method holds it (nats per image), which says nothing about what z carries."""
+    return floor > 0 and rate <= floor * (1 + FLOOR_SLACK[0]) + FLOOR_SLACK[1]

@@ -92,3 +92,12 @@ def test_float32_posteriors_are_summed_in_float64():
     q = sampled(randn(400, 16, seed=10), (0.3 * randn(400, 16, seed=11) - 2).exp())
     assert mutual_information(*q).item() == pytest.approx(mutual_information(*(p.float() for p in q)).item(), abs=1e-4)
     assert mutual_information(*(p.float() for p in q)).dtype == torch.float64
+
+
+@pytest.mark.parametrize("stddev", [1e-6, 1e-8, 1e-9, 1e-12])
+def test_very_narrow_posteriors_reach_the_ceiling(stddev):
+    generator = torch.Generator().manual_seed(0)
+    mean = torch.randn(1000, 4, generator=generator, dtype=torch.float64)
+    width = torch.full_like(mean, stddev)
+    z = mean + width * torch.randn(1000, 4, generator=generator, dtype=torch.float64)
+    assert float(mutual_information(mean, width, z)) == pytest.approx(math.log(1000), abs=1e-3)

@@ -116,15 +116,23 @@ class ImageData(LightningDataModule):
         mean = total / len(images)
         return mean.float(), float((squares / len(images) - mean.square()).mean())
 
+    def training_sample(self, limit: int = 10_000) -> Tensor:
+        """At most ``limit`` training images (N, C, H, W) as the model sees them, the same for every run."""
+        size = len(self.splits["train"].images)
+        x = pixels(self.splits["train"].images[noise.permutation(size, seed=SPLIT_SEED, purpose="sample")[:limit]])
+        return self.drawn(x, SPLIT_SEED, 0) if self.binarize == "dynamic" else x
+
     # batches
+
+    def drawn(self, x: Tensor, seed: int, step: int) -> Tensor:
+        """Each pixel of x drawn as 0 or 1 with its value as probability."""
+        return (x > torch.rand(x.shape, generator=noise.generator(seed, "binarize", step))).float()
 
     def train_batch(self, step: int, order: Tensor) -> Tensor:
         """The training batch (B, C, H, W) of optimizer step ``step``, given its epoch's ``order``."""
         start = step % self.batches_per_epoch * self.batch_size
         x = pixels(self.splits["train"].images[order[start : start + self.batch_size]])
-        if self.binarize == "dynamic":
-            x = (x > torch.rand(x.shape, generator=noise.generator(self.seed, "binarize", step))).float()
-        return x
+        return self.drawn(x, self.seed, step) if self.binarize == "dynamic" else x
 
     def train_stream(self, steps: int) -> Iterator[Tensor]:
         """``steps`` training batches, across epochs; each epoch has its own order."""

@@ -25,8 +25,11 @@ def mutual_information(mean: Tensor, stddev: Tensor, z: Tensor, chunk: int = 100
     constant = -0.5 * (mean.square() * precision).sum(1) - stddev.log().sum(1)
     own = -0.5 * ((z - mean) / stddev).square().sum(1) - stddev.log().sum(1)
     log_q = []
-    for part in z.split(chunk):  # the square is expanded, so that all pairs cost two matrix products
-        pairs = -0.5 * part.square() @ precision.T + part @ (mean * precision).T + constant
+    for rows in torch.arange(len(z), device=z.device).split(chunk):
+        # the square is expanded, so that all pairs cost two matrix products; a sample's own posterior, where the terms
+        # may cancel to nothing, is put in exactly
+        pairs = -0.5 * z[rows].square() @ precision.T + z[rows] @ (mean * precision).T + constant
+        pairs[torch.arange(len(rows), device=z.device), rows] = own[rows]
         log_q.append(pairs.logsumexp(1) - math.log(len(z)))
     return (own - torch.cat(log_q)).mean()
 

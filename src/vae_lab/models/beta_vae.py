@@ -28,3 +28,6 @@ class BetaVAE(VAE):
 
     def objective(self, distortion: Tensor, rate: Tensor, z: Tensor, noise: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         return distortion.mean() + self.beta * self.kl_weight * self.penalty(rate), {}
+
+    def rate_weight(self) -> float:
+        return float(self.beta)

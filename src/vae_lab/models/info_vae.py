@@ -59,3 +59,6 @@ class InfoVAE(VAE):
         discrepancy = mmd(z, self.prior.sample(noise[1]), self.kernel, self.bandwidth, self.estimator)
         rate_term = (1 - self.alpha) * self.kl_weight * self.penalty(rate)
         return distortion.mean() + rate_term + (self.alpha + self.lambd - 1) * discrepancy, {"mmd": discrepancy}
+
+    def rate_weight(self) -> float:
+        return 1 - float(self.alpha)

@@ -12,7 +12,7 @@ from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 
 from vae_lab import noise
-from vae_lab.checks import integer
+from vae_lab.checks import choice, integer
 from vae_lab.likelihoods import Likelihood
 from vae_lab.penalties import Penalty, Plain
 from vae_lab.priors import Prior, StandardNormal
@@ -47,9 +47,11 @@ class VAE(LightningModule):
         optimizer: makes an optimizer from the parameters.
         seed: all noise of training and evaluation derives from it.
         prior: p(z), N(0, I) when None.
+        distortion_reduction: how the loss reduces the distortion over pixels: ``sum``, or ``mean``, which is wrong and
+            there to show what it does: it multiplies β by the number of pixels.
 
     Raises:
-        ValueError: when ``latent_dim`` is not a whole number >= 1.
+        ValueError: when ``latent_dim`` is not a whole number >= 1, or for an unknown reduction.
     """
 
     noise_streams = 1
@@ -65,6 +67,7 @@ class VAE(LightningModule):
         optimizer: Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer] = torch.optim.Adam,
         seed: int = 0,
         prior: Prior | None = None,
+        distortion_reduction: str = "sum",
     ) -> None:
         super().__init__()
         self.latent_dim = integer("latent_dim", latent_dim)
@@ -73,6 +76,7 @@ class VAE(LightningModule):
         self.penalty: Penalty = Plain()
         self.register_buffer("kl_weight", torch.tensor(1.0))
         self.optimizer, self.seed = optimizer, seed
+        self.distortion_reduction = choice("distortion_reduction", distortion_reduction, ("sum", "mean"))
 
     # the objective
 
@@ -92,12 +96,17 @@ class VAE(LightningModule):
         params = self.decoder(z)
         distortion = -self.likelihood.log_prob(params, x)
         rate = self.prior.rate(mean, stddev)
-        loss, extra = self.objective(distortion, rate, z, noise)
+        counted = distortion / x[0].numel() if self.distortion_reduction == "mean" else distortion
+        loss, extra = self.objective(counted, rate, z, noise)
         return Terms(loss, distortion, rate, mean, stddev, z, params, extra)
 
     def rate_floor(self) -> float:
         """Nats per image below which the rate cannot fall, or is not pushed, whatever z carries."""
         return self.penalty.floor(self.latent_dim)
+
+    def rate_weight(self) -> float:
+        """What the rate weighs in the loss when ``kl_weight`` is 1: β where the paper has one."""
+        return 1.0
 
     # using a trained model
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from vae_lab.report.summary import Run, read_runs, setting_row, settings_of, summary_row, swept_keys, write_csv
-from vae_lab.report.table import cell, console, runs_table, settings_table
+from vae_lab.report.table import cell, settings_table, show, show_runs
 from vae_lab.report.words import sentences
 from vae_lab.results import SWEEP, read_json, write_json
 
@@ -30,8 +30,10 @@ def finish(sweep: Path) -> str:
     write_csv(sweep / "summary.csv", [summary_row(run, keys) for run in runs])
     write_csv(sweep / "settings.csv", [setting_row(setting) for setting in settings])
     seeded = any(len(setting.runs) > 1 for setting in settings)
-    screen = console()
-    screen.print(settings_table(settings, keys) if seeded else runs_table(runs, keys))
+    if seeded:
+        show(settings_table(settings, keys))
+    else:
+        show_runs(runs, keys)
     for line in sentences(runs, keys):
         print(line)
     print(f"table: {sweep / 'summary.csv'}  settings: {sweep / 'settings.csv'}")
@@ -52,7 +54,7 @@ def summary_line(result: Mapping[str, Any]) -> str:
 def show_run(directory: Path, result: Mapping[str, Any]) -> None:
     """Print the result of a single run, and the next useful command."""
     run = Run(directory, result)
-    console().print(runs_table([run], list(run.overrides)))
+    show_runs([run], list(run.overrides))
     if run.status == "finished":
         metrics = result["metrics"]
         print(

@@ -3,12 +3,14 @@
 import csv
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from vae_lab.results import SWEEP, read_json, runs_of
-from vae_lab.verdict import describe
+from vae_lab.diagnosis import Diagnosis, diagnose, evidence_of
+from vae_lab.results import SWEEP, read_curves, read_json, runs_of
+from vae_lab.verdict import describe, held_at_floor
 
 FIGURES = {
     "ELBO": "test/elbo",
@@ -19,7 +21,6 @@ FIGURES = {
     "active units": "test/active_units",
     "shuffle gap": "test/shuffle_gap",
 }
-FLOOR_SLACK = (0.05, 0.02)  # relative and in nats: how near to its floor a rate counts as held there
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,20 @@ class Run:
     @property
     def held_at_floor(self) -> bool:
         """Whether the rate sits where the method holds it, which says nothing about what z carries."""
-        rate, floor = self.figure("test/rate"), float(self.result.get("rate_floor") or 0)
-        return rate is not None and floor > 0 and rate <= floor * (1 + FLOOR_SLACK[0]) + FLOOR_SLACK[1]
+        rate = self.figure("test/rate")
+        return rate is not None and held_at_floor(rate, float(self.result.get("rate_floor") or 0))
+
+    @cached_property
+    def diagnosis(self) -> Diagnosis | None:
+        """The cause of its collapse, None for a run that did not finish."""
+        if self.status != "finished" or "objective" not in self.result:
+            return None
+        return diagnose(evidence_of(self.result, read_curves(self.directory)))
+
+    @property
+    def cause(self) -> str:
+        """The cause of its collapse in words, empty where there is none."""
+        return self.diagnosis.cause if self.diagnosis and self.diagnosis.kind != "none" else ""
 
     @property
     def verdict(self) -> str:
@@ -65,6 +78,13 @@ class Run:
             return self.status
         words = describe(self.result["verdict"], self.result["unused"], self.result["latent_dim"])
         return words + (", held at its floor" if self.held_at_floor else "")
+
+    @property
+    def short_verdict(self) -> str:
+        """The verdict for a narrow column: ``full``, ``none`` or ``7 of 16 unused``; ``(floor)`` when held there."""
+        words = self.verdict.partition(", ")[0]
+        kind, _, rest = words.partition(": ")
+        return (rest if kind == "partial" else kind) + (" (floor)" if self.held_at_floor else "")
 
 
 @dataclass(frozen=True)
@@ -86,6 +106,12 @@ class Setting:
         """(median, least, largest) over the seeds, None where no run has the figure."""
         found = self.figures(name)
         return (median(found), min(found), max(found)) if found else None
+
+    @property
+    def cause(self) -> str:
+        """The cause on which all seeds agree, empty where there is none."""
+        kinds = {run.diagnosis.kind for run in self.finished if run.diagnosis}
+        return self.finished[0].cause if len(kinds) == 1 else ""
 
     @property
     def verdicts(self) -> str:
@@ -138,6 +164,8 @@ def summary_row(run: Run, keys: Sequence[str]) -> dict[str, Any]:
         "seed": run.seed,
         **{name: run.result.get(name, "") for name in about},
         **{name: value for name, value in metrics.items() if not isinstance(value, list)},
+        "effective_beta": (run.result.get("objective") or {}).get("effective_beta", ""),
+        "cause": run.cause,
         "seconds": run.result.get("seconds", ""),
     }
 

@@ -1,0 +1,222 @@
+"""From the figures of a run to the cause of its collapse. Pure: evidence in, checks and one cause out.
+
+A cause is *established* when a figure proves it: an effective β above all that the data can pay for, or a decoder whose
+answer does not change at all with z. It is *likely* when the figures fit it and nothing else that is checked here.
+Where the figures support no cause, none is named.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+from vae_lab.verdict import held_at_floor
+
+ROSE = 0.3  # nats of rate above its end that count as "rose and then fell"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is known of a run; None where it is not known. Nats per image, steps of the optimizer."""
+
+    effective_beta: float
+    rate_weight: float = 1.0
+    kl_weight: float = 1.0
+    distortion_reduction: str = "sum"
+    pixels: int | None = None
+    likelihood: str | None = None
+    variance: float | None = None
+    spectrum: Sequence[float] = ()
+    latent_dim: int | None = None
+    verdict: str | None = None
+    unused: int = 0
+    rate: float | None = None
+    rate_floor: float = 0.0
+    held_at_floor: bool = False
+    mutual_information: float | None = None
+    mutual_information_ceiling: float | None = None
+    shuffle_gap: float | None = None
+    shuffle_gap_se: float = 0.0
+    shuffle_gap_dim: Sequence[float] = ()
+    model: str | None = None
+    steps: int | None = None
+    unfinished: bool = False
+    schedule_end: int = 0
+    rates: Sequence[tuple[int, float]] = ()
+    weights: Mapping[int, float] = field(default_factory=dict)
+
+    @property
+    def directions(self) -> int:
+        """How many of the first D directions of the data are worth their nats at the effective β."""
+        return sum(value > self.effective_beta for value in self.spectrum)
+
+    @property
+    def peak(self) -> tuple[int, float] | None:
+        """(step, rate) of the highest rate on the way, where it lies clearly above the last one."""
+        if not self.rates:
+            return None
+        step, rate = max(self.rates, key=lambda point: point[1])
+        return (step, rate) if rate > self.rates[-1][1] + ROSE else None
+
+    @property
+    def still_rising(self) -> bool:
+        """Whether the rate rose at each of the last three validations, and not by a hair."""
+        last = [rate for _, rate in self.rates[-3:]]
+        return len(last) == 3 and all(a < b for a, b in pairwise(last)) and last[-1] > 1.5 * last[0]
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """``kind`` names the cause for programs, ``cause`` for people; ``change`` is what to try, as overrides."""
+
+    kind: str
+    cause: str
+    certainty: str
+    change: Mapping[str, Any]
+    checks: Sequence[tuple[str, str]]
+
+
+def evidence_of(result: Mapping[str, Any], curves: Mapping[str, tuple[Sequence[int], Sequence[float]]]) -> Evidence:
+    """The evidence in a finished run's ``result.json`` and curves."""
+    metrics, objective = result["metrics"], result["objective"]
+    known = {name: objective[name] for name in Evidence.__dataclass_fields__ if name in objective}
+    known |= {name: result[name] for name in Evidence.__dataclass_fields__ if name in result}
+    known |= {name: metrics[f"test/{name}"] for name in Evidence.__dataclass_fields__ if f"test/{name}" in metrics}
+    steps, rates = curves.get("val/rate", ((), ()))
+    weights = dict(zip(*curves.get("coef/kl_weight", ((), ())), strict=True))
+    known["held_at_floor"] = held_at_floor(known["rate"], known["rate_floor"])
+    return Evidence(**known, rates=list(zip(steps, rates, strict=True)), weights=weights)
+
+
+def diagnose(evidence: Evidence) -> Diagnosis:
+    """Run all checks in order and name the one cause that their figures support."""
+    kind, cause, certainty, change = name_cause(evidence)
+    return Diagnosis(kind, cause, certainty, change, list(checks(evidence)))
+
+
+def name_cause(e: Evidence) -> tuple[str, str, str, dict[str, Any]]:
+    """(kind, cause in words, certainty, overrides to try): the first that fits."""
+    starved = bool(e.spectrum) and e.effective_beta >= e.spectrum[0]
+    low = e.rate is not None and e.rate < 0.1 if e.verdict is None else e.verdict == "full"
+    if not low and not (starved and e.held_at_floor):
+        return not_collapsed(e)
+    only_floor = "" if low else "only the floor holds the rate up: "
+    if e.distortion_reduction == "mean" and (starved or not e.spectrum):
+        times = f"{e.rate_weight * e.kl_weight:g} × {e.pixels} pixels" if e.pixels else "β × the number of pixels"
+        cause = f"{only_floor}pixels are averaged, not summed: effective β = {times} = {e.effective_beta:g}"
+        return "averaged", cause, certainty(starved), {"model.distortion_reduction": "sum"}
+    if low and e.shuffle_gap == 0 and not any(e.shuffle_gap_dim):
+        return (
+            "decoder",
+            "the decoder does not read z: no exchange of z changes its answer",
+            "established",
+            {"decoder": "mlp"},
+        )
+    if starved:
+        return starvation(e, only_floor)
+    if e.likelihood == "Gaussian" and (e.variance or 0) >= 1 and not e.spectrum:
+        return variance_cause(e, only_floor, "likely")
+    return unpaid(e)
+
+
+def certainty(proven: bool) -> str:
+    """The two grades of a cause."""
+    return "established" if proven else "likely"
+
+
+def not_collapsed(e: Evidence) -> tuple[str, str, str, dict[str, Any]]:
+    """The answer where z is in use."""
+    if e.verdict == "partial" and e.latent_dim:
+        used = e.latent_dim - e.unused
+        return "none", f"not collapsed: {used} of {e.latent_dim} dimensions in use, the others cost nothing", "", {}
+    return "none", "not collapsed", "", {}
+
+
+def starvation(e: Evidence, only_floor: str) -> tuple[str, str, str, dict[str, Any]]:
+    """β, or a Gaussian's variance, above all that the data pay for."""
+    top = e.spectrum[0]
+    if e.likelihood == "Gaussian" and top <= 1:
+        return variance_cause(e, only_floor, "established")
+    cause = f"{only_floor}β = {e.effective_beta:.3g} is too large: these data pay for β < {top:.3g}"
+    change = {"model.beta": float(f"{min(1.0, top / 3):.1g}")}
+    return "beta", cause, "established", change if e.model in (None, "BetaVAE") else {"model": "beta_vae", **change}
+
+
+def variance_cause(e: Evidence, only_floor: str, grade: str) -> tuple[str, str, str, dict[str, Any]]:
+    """A fixed variance that drowns the data even at β = 1."""
+    variance = e.variance or 1.0
+    limit = f", the data's largest variance is {e.spectrum[0] * variance:.3g}" if e.spectrum else ""
+    cause = f"{only_floor}σ² = {variance:g} is too large: βσ² = {e.effective_beta * variance:.3g}{limit}"
+    return "variance", cause, grade, {"likelihood": "gaussian_learned"}
+
+
+def unpaid(e: Evidence) -> tuple[str, str, str, dict[str, Any]]:
+    """z is ignored although the data would pay for it, as far as that is known."""
+    if e.steps and (e.still_rising or (e.unfinished and e.peak is None)):
+        change = {"trainer.max_steps": 5 * e.steps}
+        return "short", f"the run is too short: after {e.steps} steps it was still improving", "likely", change
+    if e.peak is not None:
+        step, rate = e.peak
+        weight = weight_at(e.weights, step)
+        then = f" (kl_weight {weight:g} there, {e.kl_weight:g} at the end)" if weight is not None else ""
+        cause = f"the KL rose to {rate:.2f} nats at step {step} and fell again{then}: the weight it met was too much"
+        return "fell", cause, "likely", {"annealing": "linear"}
+    if e.held_at_floor:
+        cause = f"the method holds the rate at its floor of {e.rate_floor:.3g} nats, and nothing is encoded in it"
+        return "floor", cause, "established", {"model": "beta_vae"}
+    return "unknown", "no cause that these figures support", "", {"seed": "0,1,2"}
+
+
+def weight_at(weights: Mapping[int, float], step: int) -> float | None:
+    """The KL weight logged nearest to a step."""
+    return weights[min(weights, key=lambda logged: abs(logged - step))] if weights else None
+
+
+def checks(e: Evidence) -> list[tuple[str, str]]:
+    """(what was looked at, its figure in words), in the order in which a person would look."""
+    found: list[tuple[str, str]] = []
+    parts = f"rate weight {e.rate_weight:g} × kl_weight {e.kl_weight:g}"
+    averaged = f" × {e.pixels or '?'} pixels (distortion averaged)" if e.distortion_reduction == "mean" else ""
+    found.append(("effective β", f"{e.effective_beta:.4g} = {parts}{averaged}"))
+    if e.spectrum:
+        top = ", ".join(f"{value:.3g}" for value in e.spectrum[:4])
+        total = f"{e.directions} of the first {len(e.spectrum)} directions are worth more than that ({top}, ...)"
+        found.append(("what the data pay for", f"{total}; linear prediction"))
+    if e.variance is not None:
+        found.append(("variance σ²", f"{e.variance:.4g}; βσ² = {e.effective_beta * e.variance:.4g}"))
+    if e.rates:
+        found.append(("the KL's way", way(e)))
+    if e.shuffle_gap is not None:
+        dims = [f"z{j}" for j, gap in enumerate(e.shuffle_gap_dim) if gap >= 0.01]
+        carried = f"; by dimension: {', '.join(dims[:8]) or 'none'}{' ...' if len(dims) > 8 else ''}"
+        found.append(("shuffling z costs", f"{e.shuffle_gap:.3f} ± {e.shuffle_gap_se:.3f} nats{carried}"))
+    if e.mutual_information is not None:
+        ceiling = f" of at most {e.mutual_information_ceiling:.2f} (log N)" if e.mutual_information_ceiling else ""
+        found.append(("mutual information", f"{e.mutual_information:.3f} nats{ceiling}"))
+    if e.rate is not None:
+        held = f", held at its floor of {e.rate_floor:.3g}" if e.held_at_floor else ""
+        found.append(("KL (rate)", f"{e.rate:.3f} nats{held}"))
+    if e.steps:
+        late = f"; the schedule ends at step {e.schedule_end}, after the run" if e.schedule_end > e.steps else ""
+        found.append(("length", f"{e.steps} steps, {'still improving' if e.unfinished else 'settled'}{late}"))
+    if e.model in ("BNVAE", "InfoVAE"):
+        found.append(("batch-wise terms", f"{e.model} depends on the batch: compare batch sizes before you trust it"))
+    return found
+
+
+def way(e: Evidence) -> str:
+    """How the rate went on the validation split."""
+    last_step, last = e.rates[-1]
+    if e.peak is None:
+        trend = (
+            "still rising"
+            if e.still_rising
+            else "never rose"
+            if max(r for _, r in e.rates) < 0.1
+            else "rose and stayed"
+        )
+        return f"{trend}: {last:.3f} nats at step {last_step}"
+    step, rate = e.peak
+    weight = weight_at(e.weights, step)
+    there = f" (kl_weight {weight:g})" if weight is not None else ""
+    return f"rose to {rate:.2f} nats at step {step}{there}, fell to {last:.3f} at step {last_step}"

@@ -1,0 +1,1 @@
+"""Figures: arrays in, figure out. Needs the extra ``figures``."""

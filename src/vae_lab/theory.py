@@ -1,0 +1,101 @@
+"""``python -m vae_lab.theory data=NAME ...``: which β, or σ², switches off which directions of one's own data."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vae_lab.commands import command
+from vae_lab.config import compose_config
+from vae_lab.spectrum import Floats, water_filling
+
+USAGE = """python -m vae_lab.theory [data=NAME ...] [model.latent_dim=D] [model.beta=B]
+                         [likelihood=gaussian likelihood.variance=V] [figure=FILE.png]
+
+The linear prediction: how many directions of the data are worth their nats at each β, and what a linear VAE would do.
+The settings are those of vae_lab; likelihood=gaussian is the default here. The figure goes to theory.png."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A config, and the eigenvalues (P,) of its training data in units of the likelihood's pixel variance."""
+
+    config: dict[str, Any]
+    eigenvalues: Floats
+    variance: float | None
+
+
+def prepare(overrides: list[str]) -> Prepared:
+    """Load the data that the overrides name and compute their spectrum.
+
+    Raises:
+        ConfigError: for whatever in the overrides does not fit.
+    """
+    chosen = any(override.startswith("likelihood=") for override in overrides)
+    config = compose_config([*([] if chosen else ["likelihood=gaussian"]), *overrides])
+
+    from vae_lab.likelihoods import Gaussian
+    from vae_lab.run import assemble, data_spectrum
+
+    parts = assemble(config)
+    likelihood = parts.model.likelihood
+    variance = float(likelihood.log_variance.exp()) if isinstance(likelihood, Gaussian) else None
+    return Prepared(config, data_spectrum(parts.model, parts.data), variance)
+
+
+def betas(chosen: float, eigenvalues: Floats) -> list[float]:
+    """Powers of two around the chosen β, up to the one that switches everything off."""
+    top = int(np.ceil(np.log2(max(eigenvalues[0], chosen, 1))))
+    return sorted({chosen, *(2.0**power for power in range(min(-3, top - 8), top + 1))})
+
+
+def rows(prepared: Prepared) -> list[list[str]]:
+    """One row of text per β."""
+    beta, latent_dim = prepared.config["model"].get("beta", 1.0), prepared.config["model"]["latent_dim"]
+    lines = []
+    for b in betas(beta, prepared.eigenvalues):
+        filled = water_filling(prepared.eigenvalues, b, latent_dim)
+        worth = int((prepared.eigenvalues > b).sum())
+        line = [f"{b:g}{' *' if b == beta else ''}", str(worth), f"{min(worth, latent_dim)} of {latent_dim}"]
+        if prepared.variance is not None:
+            line += [
+                f"{b * prepared.variance:.4g}",
+                f"{filled.rate:.3f}",
+                f"{filled.squared_error * prepared.variance:.3f}",
+            ]
+        lines.append(line)
+    return lines
+
+
+def main() -> None:
+    """The command."""
+    figure = next((a.partition("=")[2] for a in sys.argv[1:] if a.startswith("figure=")), "theory.png")
+    prepared = prepare([argument for argument in sys.argv[1:] if not argument.startswith("figure=")])
+
+    from vae_lab.report.table import new_table, show
+
+    gaussian = ["βσ²", "KL (rate)", "squared error"] if prepared.variance is not None else []
+    table = new_table(["β"], ["directions worth it", "latents used", *gaussian], [])
+    for row in rows(prepared):
+        table.add_row(*row)
+    show(table)
+    name = "a linear VAE obeys it exactly" if gaussian else "it holds near the collapsed state"
+    print(f"the linear prediction ({name}); * is the chosen β")
+    print(f"β >= {prepared.eigenvalues[0]:.4g} switches everything off: no direction of these data is worth more")
+    try:
+        from vae_lab.figures.theory import draw
+    except ModuleNotFoundError:
+        print("no figure: matplotlib is not installed; pip install 'vae_lab[figures]'")
+    else:
+        chosen = prepared.config["model"]
+        draw(
+            prepared.eigenvalues, chosen["latent_dim"], chosen.get("beta", 1.0), prepared.variance is not None
+        ).savefig(figure)
+        print(f"figure: {Path(figure).absolute()}")
+    print("next: python -m vae_lab +experiment=zero_kl -m")
+
+
+if __name__ == "__main__":
+    command(main, USAGE)
