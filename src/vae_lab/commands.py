@@ -1,5 +1,6 @@
 """What the thin commands share: ``python -m vae_lab.X key=value ...``, with one line for every mistake."""
 
+import os
 import sys
 from collections.abc import Callable, Mapping
 
@@ -37,3 +38,5 @@ def command(main: Callable[[], None], usage: str) -> None:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         sys.exit(130)
+    except BrokenPipeError:  # the reader of a pipe, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -152,15 +152,14 @@ def variance_cause(e: Evidence, only_floor: str, grade: str) -> tuple[str, str, 
 
 def unpaid(e: Evidence) -> tuple[str, str, str, dict[str, Any]]:
     """z is ignored although the data would pay for it, as far as that is known."""
-    if e.steps and (e.still_rising or (e.unfinished and e.peak is None)):
+    if e.steps and (e.still_rising or e.unfinished):
         change = {"trainer.max_steps": 5 * e.steps}
         return "short", f"the run is too short: after {e.steps} steps it was still improving", "likely", change
-    if e.peak is not None:
+    weight = weight_at(e.weights, e.peak[0]) if e.peak else None
+    if e.peak and weight is not None and weight < e.kl_weight:
         step, rate = e.peak
-        weight = weight_at(e.weights, step)
-        then = f" (kl_weight {weight:g} there, {e.kl_weight:g} at the end)" if weight is not None else ""
-        cause = f"the KL rose to {rate:.2f} nats at step {step} and fell again{then}: the weight it met was too much"
-        return "fell", cause, "likely", {"annealing": "linear"}
+        cause = f"the KL rose to {rate:.2f} nats at step {step}, and fell as kl_weight went on from {weight:g} to {e.kl_weight:g}"
+        return "fell", cause, "likely", {"annealing": "linear", "annealing.steps": 2 * e.schedule_end or e.steps}
     if e.held_at_floor:
         cause = f"the method holds the rate at its floor of {e.rate_floor:.3g} nats, and nothing is encoded in it"
         return "floor", cause, "established", {"model": "beta_vae"}

@@ -295,7 +295,7 @@ def objective(config: Mapping[str, Any], model: VAE, data: ImageData) -> dict[st
     return {
         "model": type(model).__name__,
         "likelihood": type(likelihood).__name__,
-        "variance": float(likelihood.log_variance.exp()) if isinstance(likelihood, Gaussian) else None,
+        "variance": float(likelihood.log_variance.detach().exp()) if isinstance(likelihood, Gaussian) else None,
         "pixels": pixels,
         "distortion_reduction": model.distortion_reduction,
         "kl_weight": float(model.kl_weight),

@@ -41,7 +41,7 @@ def prepare(overrides: list[str]) -> Prepared:
 
     parts = assemble(config)
     likelihood = parts.model.likelihood
-    variance = float(likelihood.log_variance.exp()) if isinstance(likelihood, Gaussian) else None
+    variance = float(likelihood.log_variance.detach().exp()) if isinstance(likelihood, Gaussian) else None
     return Prepared(config, data_spectrum(parts.model, parts.data), variance)
 
 
@@ -74,13 +74,10 @@ def main() -> None:
     figure = next((a.partition("=")[2] for a in sys.argv[1:] if a.startswith("figure=")), "theory.png")
     prepared = prepare([argument for argument in sys.argv[1:] if not argument.startswith("figure=")])
 
-    from vae_lab.report.table import new_table, show
+    from vae_lab.report.table import Content, show
 
     gaussian = ["βσ²", "KL (rate)", "squared error"] if prepared.variance is not None else []
-    table = new_table(["β"], ["directions worth it", "latents used", *gaussian], [])
-    for row in rows(prepared):
-        table.add_row(*row)
-    show(table)
+    show(Content(["β", "directions worth it", "latents used", *gaussian], rows(prepared), words=0).rich())
     name = "a linear VAE obeys it exactly" if gaussian else "it holds near the collapsed state"
     print(f"the linear prediction ({name}); * is the chosen β")
     print(f"β >= {prepared.eigenvalues[0]:.4g} switches everything off: no direction of these data is worth more")

@@ -17,7 +17,7 @@ def draw(eigenvalues: Floats, latent_dim: int, beta: float, with_rate: bool) -> 
         beta: the chosen β, marked.
         with_rate: draw the rate too.
     """
-    grid = np.geomspace(min(0.1, beta / 2), max(eigenvalues[0], beta) * 1.6, 400)
+    grid = np.geomspace(min(0.1, beta / 2), max(eigenvalues[0], beta) * 6, 400)
     figure = Figure(figsize=(6.4, 3.8), dpi=150, layout="constrained")
     axes = figure.add_subplot()
     used = [min(int((eigenvalues > b).sum()), latent_dim) for b in grid]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from vae_lab.report.summary import Run, read_runs, setting_row, settings_of, summary_row, swept_keys, write_csv
-from vae_lab.report.table import cell, settings_table, show, show_runs
+from vae_lab.report.table import cell, show_runs
 from vae_lab.report.words import sentences
 from vae_lab.results import SWEEP, read_json, write_json
 
@@ -30,10 +30,7 @@ def finish(sweep: Path) -> str:
     write_csv(sweep / "summary.csv", [summary_row(run, keys) for run in runs])
     write_csv(sweep / "settings.csv", [setting_row(setting) for setting in settings])
     seeded = any(len(setting.runs) > 1 for setting in settings)
-    if seeded:
-        show(settings_table(settings, keys))
-    else:
-        show_runs(runs, keys)
+    show_runs(runs, keys)
     for line in sentences(runs, keys):
         print(line)
     print(f"table: {sweep / 'summary.csv'}  settings: {sweep / 'settings.csv'}")

@@ -120,6 +120,12 @@ class Setting:
         return ", ".join(f"{ends.count(end)} {end}" for end in dict.fromkeys(sorted(ends)))
 
 
+def text(values: Mapping[str, Any], key: str) -> str:
+    """The value of ``key`` as a person writes it; ``-`` where it was not set."""
+    value = values.get(key, "-")
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def read_runs(sweep: Path) -> list[Run]:
     """All runs of a sweep directory that have a readable result."""
     return [Run(directory, result) for directory, result in runs_of(sweep)]

@@ -1,14 +1,16 @@
 """Tables for the terminal."""
 
+import re
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from vae_lab.report.summary import FIGURES, Run, Setting
+from vae_lab.report.summary import FIGURES, Run, Setting, settings_of, text
 
 WIDE = 1000  # columns of a table that goes to a file or a pipe: as many as it needs
 
@@ -51,55 +53,106 @@ def rounded(value: float, digits: int = 2) -> str:
     return f"{round(value, digits) + 0.0:.{digits}f}"
 
 
-def new_table(left: Sequence[str], right: Sequence[str], last: Sequence[str]) -> Table:
-    """An empty table: what was swept, figures, words. Headings of several words stand above each other."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 0, 0, 1))
-    for title in (*left, *right):
-        table.add_column(title.replace(" ", "\n"), justify="right", no_wrap=True)
-    for title in last:
-        table.add_column(title)
-    return table
+@dataclass(frozen=True)
+class Content:
+    """A table as text: ``headings``, ``rows``, and how many of the last columns hold words, not figures."""
+
+    headings: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    words: int = 1
+
+    def rich(self) -> Table:
+        """For the terminal. Headings of several words stand above each other."""
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 0, 0, 1))
+        figures = len(self.headings) - self.words
+        for i, title in enumerate(self.headings):
+            if i < figures:
+                table.add_column(title.replace(" ", "\n"), justify="right", no_wrap=True)
+            else:
+                table.add_column(title)
+        for row in self.rows:
+            table.add_row(*row)
+        return table
+
+    def markdown(self) -> str:
+        """As a Markdown table."""
+        figures = len(self.headings) - self.words
+        rule = ["---:" if i < figures else "---" for i in range(len(self.headings))]
+        return "\n".join(f"| {' | '.join(row)} |" for row in (self.headings, rule, *self.rows))
+
+    def latex(self) -> str:
+        """As a LaTeX tabular; needs the package booktabs."""
+        columns = "r" * (len(self.headings) - self.words) + "l" * self.words
+        lines = [" & ".join(map(latex_text, row)) + r" \\" for row in (self.headings, *self.rows)]
+        body = [lines[0], r"\midrule", *lines[1:]]
+        return "\n".join([rf"\begin{{tabular}}{{{columns}}}", r"\toprule", *body, r"\bottomrule", r"\end{tabular}"])
 
 
-def runs_table(runs: Sequence[Run], keys: Sequence[str], with_cause: bool) -> Table:
+def latex_text(text: str) -> str:
+    """Text with LaTeX's special characters escaped and the signs of our tables as mathematics."""
+    escaped = re.sub(r"([&%$#_{}])", r"\\\1", text.replace("\\", "/"))
+    for sign, command in (
+        ("≥", r"\geq"),
+        ("β", r"\beta"),
+        ("σ²", r"\sigma^2"),
+        ("×", r"\times"),
+        ("<", "<"),
+        ("ε", r"\epsilon"),
+    ):
+        escaped = escaped.replace(sign, f"${command}$")
+    return escaped
+
+
+def runs_content(runs: Sequence[Run], keys: Sequence[str], with_cause: bool) -> Content:
     """A row per run, which ends with the cause of its collapse when asked for."""
-    table = new_table(short_names(keys), list(FIGURES), ["verdict", "s", *(["cause"] if with_cause else [])])
+    rows = []
     for run in runs:
         seconds = run.result.get("seconds")
-        values = [str(run.overrides.get(key, "-")) for key in keys]
-        figures = [cell(run, title) for title in FIGURES]
-        ending = [run.short_verdict, f"{seconds:.1f}" if seconds is not None else "-"]
-        table.add_row(*values, *figures, *ending, *([run.cause] if with_cause else []))
-    return table
+        values = [text(run.overrides, key) for key in keys]
+        ending = [f"{seconds:.1f}" if seconds is not None else "-", run.short_verdict]
+        rows.append([*values, *(cell(run, t) for t in FIGURES), *ending, *([run.cause] if with_cause else [])])
+    headings = [*short_names(keys), *FIGURES, "seconds", "verdict", *(["cause"] if with_cause else [])]
+    return Content(headings, rows, words=1 + with_cause)
 
 
-def show_runs(runs: Sequence[Run], keys: Sequence[str]) -> None:
-    """Print the table of runs; causes end their row, or stand below where the terminal is too narrow for that."""
-    collapsed = [run for run in runs if run.cause]
-    table = runs_table(runs, keys, with_cause=bool(collapsed))
-    screen = console()
-    if collapsed and screen.measure(table).maximum > screen.width:
-        show(runs_table(runs, keys, with_cause=False))
-        for run in collapsed:
-            print(f"{', '.join(f'{key}={run.overrides[key]}' for key in keys if key in run.overrides)}: {run.cause}")
-    else:
-        show(table)
-
-
-def settings_table(settings: Sequence[Setting], keys: Sequence[str]) -> Table:
+def settings_content(settings: Sequence[Setting], keys: Sequence[str], with_cause: bool) -> Content:
     """A row per setting: median [least, largest] over its seeds."""
     names = [key for key in keys if key != "seed"]
-    caused = any(setting.cause for setting in settings)
-    table = new_table(short_names(names), ["seeds", *FIGURES], ["verdicts", *(["cause"] if caused else [])])
+    rows = []
     for setting in settings:
         cells = []
         for title, name in FIGURES.items():
             spread = setting.spread(name)
             middle, low, high = (rounded(v, 0 if title == "active units" else 2) for v in spread or (0, 0, 0))
             cells.append(f"{middle} [{low}, {high}]" if spread else "-")
-        values = [str(setting.values[key]) for key in names]
-        table.add_row(*values, str(len(setting.runs)), *cells, setting.verdicts, *([setting.cause] if caused else []))
-    return table
+        values = [text(setting.values, key) for key in names]
+        cause = [setting.cause] if with_cause else []
+        rows.append([*values, str(len(setting.runs)), *cells, setting.verdicts, *cause])
+    headings = [*short_names(names), "seeds", *FIGURES, "verdicts", *(["cause"] if with_cause else [])]
+    return Content(headings, rows, words=1 + with_cause)
+
+
+def content(runs: Sequence[Run], keys: Sequence[str], with_cause: bool | None = None) -> Content:
+    """The table of a sweep: by setting where there are several seeds, else by run; with causes where there are any."""
+    settings = settings_of(runs, keys)
+    if any(len(setting.runs) > 1 for setting in settings):
+        caused = any(setting.cause for setting in settings) if with_cause is None else with_cause
+        return settings_content(settings, keys, caused)
+    return runs_content(runs, keys, any(run.cause for run in runs) if with_cause is None else with_cause)
+
+
+def show_runs(runs: Sequence[Run], keys: Sequence[str]) -> None:
+    """Print the table of a sweep; causes end their row, or stand below where the terminal is too narrow for that."""
+    table, screen = content(runs, keys).rich(), console()
+    if screen.measure(table).maximum <= screen.width:
+        show(table)
+        return
+    show(content(runs, keys, with_cause=False).rich())
+    for run in runs:
+        if run.cause:
+            print(
+                f"{', '.join(f'{key}={text(run.overrides, key)}' for key in keys if key in run.overrides)}: {run.cause}"
+            )
 
 
 def figures_table(figures: Mapping[str, Any], recorded: Mapping[str, Any]) -> Table:

@@ -1,9 +1,10 @@
 """What a sweep says, in words that its seeds support and no more."""
 
 from collections.abc import Sequence
-from statistics import mean
+from statistics import mean, median
+from typing import NamedTuple
 
-from vae_lab.report.summary import Run, Setting, settings_of
+from vae_lab.report.summary import Run, Setting, settings_of, text
 
 ENOUGH_SEEDS = 3
 
@@ -18,6 +19,7 @@ def sentences(runs: Sequence[Run], keys: Sequence[str]) -> list[str]:
     if len(finished) > 1:
         lines += [by_value(finished, key) for key in keys if key != "seed"]
         lines += awakenings(settings)
+        lines += lengths_compared(settings)
     return lines + cautions(finished, settings) + endings(runs)
 
 
@@ -33,7 +35,7 @@ def by_value(finished: Sequence[Run], key: str) -> str:
     """How often each value of a key collapsed, and its mean KL over the rest of the grid."""
     groups: dict[str, list[Run]] = {}
     for run in finished:
-        groups.setdefault(str(run.overrides.get(key, "-")), []).append(run)
+        groups.setdefault(text(run.overrides, key), []).append(run)
     parts = []
     for value, group in groups.items():
         rate = mean(run.figure("test/rate") or 0.0 for run in group)
@@ -42,7 +44,7 @@ def by_value(finished: Sequence[Run], key: str) -> str:
 
 
 def awakenings(settings: Sequence[Setting]) -> list[str]:
-    """Pairs of settings that differ in one key, of which one collapsed with every seed and the other with none."""
+    """Pairs of equal length that differ in one key, of which one collapsed with every seed and the other with none."""
     lines = []
     enough = [setting for setting in settings if len(setting.finished) >= ENOUGH_SEEDS]
     asleep = [setting for setting in enough if all(run.collapsed for run in setting.finished)]
@@ -50,13 +52,57 @@ def awakenings(settings: Sequence[Setting]) -> list[str]:
     for before in asleep:
         for after in awake:
             changed = [key for key in before.values if before.values[key] != after.values[key]]
-            if len(changed) == 1:
+            if len(changed) == 1 and steps_of(before) == steps_of(after):
                 (key,) = changed
                 rest = ", ".join(f"{k}={v}" for k, v in before.values.items() if k != key)
                 where = f" at {rest}" if rest else ""
                 change = f"{key}={after.values[key]} in place of {before.values[key]}"
                 lines.append(f"{change} woke it{where} (all {len(after.finished)} seeds).")
     return lines
+
+
+def steps_of(setting: Setting) -> set[int]:
+    """How many steps the setting's runs took."""
+    return {run.result["steps"] for run in setting.finished}
+
+
+def lengths_compared(settings: Sequence[Setting]) -> list[str]:
+    """Where batch sizes were compared both at equal steps and at equal epochs: which of the two explains the KL."""
+    lengths, batch = "epochs", "data.batch_size"
+    whole = [setting for setting in settings if {lengths, batch} <= setting.values.keys() and setting.finished]
+    equal_steps = ends([s for s in whole if s.values[lengths] is None], batch)
+    equal_epochs = ends([s for s in whole if s.values[lengths] is not None], batch)
+    if not equal_steps or not equal_epochs:
+        return []
+    drift, total = (last.rate - first.rate for first, last in (equal_steps, equal_epochs))
+    verdict = (
+        "the number of steps explains the difference, not the batch"
+        if abs(total - drift) > abs(drift)
+        else ("the batch itself explains more of the difference than the number of steps")
+    )
+    told = [
+        f"at equal {name} from {first.rate:.2f} (batch {first.batch:g}, {first.steps:g} steps) to {last.rate:.2f} "
+        f"(batch {last.batch:g}, {last.steps:g} steps)"
+        for name, (first, last) in (("steps", equal_steps), ("epochs", equal_epochs))
+    ]
+    return [f"The median KL goes {' and '.join(told)}: {verdict}."]
+
+
+class End(NamedTuple):
+    """A setting at one end of a sweep over the batch size: medians over its seeds."""
+
+    batch: float
+    rate: float
+    steps: float
+
+
+def ends(settings: Sequence[Setting], batch: str) -> tuple[End, End] | None:
+    """The settings with the smallest and the largest batch, None where there are not two."""
+    ordered = sorted(
+        End(s.values[batch], median(s.figures("test/rate")), median(r.result["steps"] for r in s.finished))
+        for s in settings
+    )
+    return (ordered[0], ordered[-1]) if len(ordered) > 1 else None
 
 
 def cautions(finished: Sequence[Run], settings: Sequence[Setting]) -> list[str]:

@@ -1,0 +1,60 @@
+"""``python -m vae_lab.report sweep=DIR|latest``: the table of a sweep again, as text, Markdown or LaTeX."""
+
+import sys
+from pathlib import Path
+
+from vae_lab.checks import choice, number
+from vae_lab.commands import command, read_options
+from vae_lab.report.matched import matched
+from vae_lab.report.show import finish
+from vae_lab.report.summary import read_runs, settings_of, swept_keys
+from vae_lab.report.table import Content, content, rounded, show
+from vae_lab.results import SWEEP, latest
+
+USAGE = """python -m vae_lab.report sweep=DIR|latest [format=text|markdown|latex] [match=KEY rate=R]
+
+Prints the table of a sweep and writes its summary.csv and settings.csv anew; also in the middle of a sweep.
+  format      text (the default), markdown, or latex (needs booktabs)
+  match rate  for each value of KEY, such as model, the distortion at the rate R (nats), interpolated"""
+
+
+def find_sweep(name: str) -> Path:
+    """The sweep directory that a person names.
+
+    Raises:
+        ValueError: when there is none.
+    """
+    found = latest(SWEEP) if name == "latest" else Path(name).expanduser()
+    if found is None or not any(found.glob("*/result.json")):
+        raise ValueError(f"sweep={name}: holds no runs; make one: python -m vae_lab +experiment=collapse_sweep -m")
+    return found
+
+
+def main() -> None:
+    """The command."""
+    defaults = {"sweep": "latest", "format": "text", "match": "", "rate": ""}
+    options, _ = read_options(sys.argv[1:], defaults)
+    form = choice("format", options["format"], ("text", "markdown", "latex"))
+    sweep = find_sweep(options["sweep"])
+    runs = read_runs(sweep)
+    keys = swept_keys(sweep, runs)
+    table = content(runs, keys)
+    if options["match"]:
+        choice("match", options["match"], keys)
+        try:
+            rate = number("rate", float(options["rate"]), low=0)
+        except ValueError as error:
+            raise ValueError(f"rate={options['rate']}: must be a finite number >= 0, in nats per image") from error
+        found = matched(settings_of(runs, keys), options["match"], rate)
+        cells = [[value, "outside" if d is None else rounded(d)] for value, d in found.items()]
+        table = Content([options["match"], f"distortion at rate {rate:g}"], cells, words=0)
+    if form != "text":
+        print(getattr(table, form)())
+    elif options["match"]:
+        show(table.rich())
+    else:
+        finish(sweep)
+
+
+if __name__ == "__main__":
+    command(main, USAGE)

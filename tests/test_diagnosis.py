@@ -1,0 +1,148 @@
+"""For each cause a run made to have it, and the diagnosis names it; healthy runs, for which it names none."""
+
+import subprocess
+import sys
+
+import pytest
+
+from vae_lab.diagnosis import Evidence, diagnose
+from vae_lab.report.summary import Run
+from vae_lab.results import read_json
+from vae_lab.run import execute
+
+STEPS = ("trainer.max_steps=600", "trainer.val_check_interval=60", "evaluation.k=0")
+CAUSES = {
+    "averaged": ("averaged", "established", ["model.distortion_reduction=mean"]),
+    "averaged, held by free bits": ("averaged", "established", ["+case=averaged_free_bits"]),
+    "unit variance": ("variance", "established", ["likelihood=gaussian", "likelihood.variance=1"]),
+    "β too large": ("beta", "established", ["model.beta=4"]),
+    "β too large for a Gaussian": ("beta", "established", ["model.beta=20", "likelihood=gaussian"]),
+    "β too large after a warm-up": ("beta", "established", ["model.beta=6", "annealing=linear", "annealing.steps=300"]),
+    "too short": ("short", "likely", ["optimizer.lr=1e-5"]),
+}
+HEALTHY = {
+    "summed": [],
+    "warm-up": ["annealing=linear", "annealing.steps=300"],
+    "two dimensions": ["model.latent_dim=2"],
+    "sixteen dimensions": ["model.latent_dim=16"],
+    "learnt variance": ["likelihood=gaussian_learned"],
+    "Gaussian": ["likelihood=gaussian"],
+    "low β": ["model.beta=0.5"],
+    "δ": ["model=delta_vae"],
+    "BN": ["model=bn_vae"],
+    "free bits": ["free_bits=dimension"],
+}
+
+
+def diagnosis_of(config, directory):
+    execute(config, directory, {})
+    return Run(directory, read_json(directory / "result.json")).diagnosis
+
+
+@pytest.mark.parametrize(("kind", "certainty", "overrides"), CAUSES.values(), ids=CAUSES.keys())
+def test_names_the_cause(kind, certainty, overrides, compose_config, tmp_path):
+    found = diagnosis_of(compose_config(*STEPS, *overrides), tmp_path)
+    assert (found.kind, found.certainty) == (kind, certainty), found
+
+
+@pytest.mark.parametrize("overrides", HEALTHY.values(), ids=HEALTHY.keys())
+def test_names_no_cause_for_a_healthy_run(overrides, compose_config, tmp_path):
+    found = diagnosis_of(compose_config(*STEPS, *overrides), tmp_path)
+    assert found.kind == "none", found
+    assert found.cause.startswith("not collapsed")
+
+
+def test_a_decoder_that_does_not_read_z_is_established(compose_config, tmp_path, monkeypatch):
+    from vae_lab.networks import MLPDecoder
+
+    forward = MLPDecoder.forward
+    monkeypatch.setattr(MLPDecoder, "forward", lambda self, z: forward(self, z * 0))
+    found = diagnosis_of(compose_config(*STEPS), tmp_path)
+    assert (found.kind, found.certainty) == ("decoder", "established"), found
+
+
+PAID = {"effective_beta": 1.0, "spectrum": [3.0, 2.0], "latent_dim": 2, "steps": 100}
+
+
+def test_a_floor_with_nothing_encoded_is_no_used_latent():
+    found = diagnose(
+        Evidence(
+            **PAID, verdict="full", rate=1.0, rate_floor=1.0, held_at_floor=True, shuffle_gap=0.01, model="DeltaVAE"
+        )
+    )
+    assert (found.kind, found.certainty) == ("floor", "established")
+    assert "nothing is encoded" in found.cause
+
+
+def test_a_kl_that_rose_and_fell_is_said_with_its_step_and_weight():
+    rates = [(10, 1.0), (20, 4.0), (30, 0.5), (40, 0.01)]
+    evidence = Evidence(**PAID, verdict="full", rate=0.01, shuffle_gap=0.01, rates=rates, weights={20: 0.4, 40: 1.0})
+    found = diagnose(evidence)
+    assert (found.kind, found.certainty) == ("fell", "likely")
+    assert "rose to 4.00 nats at step 20, and fell as kl_weight went on from 0.4 to 1" in found.cause
+
+
+def test_a_kl_that_fell_under_a_constant_weight_is_no_proof_of_anything():
+    rates = [(10, 1.0), (20, 4.0), (30, 0.5), (40, 0.01)]
+    evidence = Evidence(**PAID, verdict="full", rate=0.01, shuffle_gap=0.01, rates=rates, weights={20: 1.0, 40: 1.0})
+    assert diagnose(evidence).kind == "unknown"
+
+
+def test_without_a_fitting_figure_no_cause_is_named():
+    found = diagnose(Evidence(**PAID, verdict="full", rate=0.0, shuffle_gap=0.01, rates=[(50, 0.0), (100, 0.0)]))
+    assert (found.kind, found.certainty) == ("unknown", "")
+
+
+def test_a_partial_collapse_counts_what_is_in_use():
+    found = diagnose(Evidence(**PAID | {"latent_dim": 16}, verdict="partial", unused=12, rate=3.0))
+    assert found.cause == "not collapsed: 4 of 16 dimensions in use, the others cost nothing"
+
+
+def call(*arguments, cwd):
+    command = [sys.executable, "-m", "vae_lab.diagnose", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False)
+
+
+def test_command_reads_a_run_and_prints_checks_cause_and_next(trained, tmp_path):
+    done = call(f"run={trained}", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    for words in ("effective β", "what the data pay for", "shuffling z costs", "mutual information", "length"):
+        assert words in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["model.beta=1", "reduction=mean", "pixels=784", "kl=0.0"], "cause (likely): pixels are averaged, not summed"),
+        (["reduction=mean", "kl=0", "data=digits"], "cause (established): pixels are averaged"),
+        (["likelihood=gaussian", "variance=1", "kl=0", "data=digits"], "cause (established): σ² = 1 is too large"),
+        (["likelihood=gaussian", "variance=1", "kl=0"], "cause (likely): σ² = 1 is too large"),
+        (["model.beta=10", "kl=0", "data=digits"], "cause (established): β = 10 is too large"),
+        (["model.beta=1", "kl=0"], "cause: no cause that these figures support"),
+        (["model.beta=1", "kl=9.5"], "not collapsed"),
+    ],
+)
+def test_command_judges_a_training_elsewhere(arguments, words, tmp_path):
+    done = call(*arguments, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert words in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["reduction=mean", "kl=0"], "error: pixels: must be given with reduction=mean"),
+        (["model.beta=1"], "error: kl: must be given"),
+        (["kl=low"], "error: kl=low: must be a finite number >= 0"),
+        (["reduction=max", "kl=0"], "error: reduction=max: must be one of sum, mean"),
+        (["run=nowhere"], "error: run=nowhere: no such directory"),
+        (["run=x", "k=1"], "error: k: no such option beside run"),
+        (["latest"], "error: latest: must be KEY=VALUE"),
+        (["kl=0", "data=digit"], "error: data=digit: must be one of"),
+    ],
+)
+def test_command_answers_mistakes_in_one_line(arguments, words, tmp_path):
+    done = call(*arguments, cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith(words)
+    assert len(done.stderr.strip().splitlines()) == 1
