@@ -83,6 +83,29 @@ def test_a_schedule_that_never_ends_leaves_the_last_checkpoint_and_says_unfinish
     assert not (tmp_path / "checkpoints" / "best.ckpt").exists()
 
 
+def test_epochs_are_whole_passes(compose_config, tmp_path):
+    result = execute(compose_config("epochs=3", "data.batch_size=256"), tmp_path)
+    assert result["steps"] == 3 * (1197 // 256)
+    assert list(curve(tmp_path, "val/loss")) == list(range(1, 13))
+
+
+def test_the_objective_is_recorded(compose_config, tmp_path):
+    config = compose_config("model.beta=2", "model.distortion_reduction=mean", "annealing.value=0.5")
+    objective = execute(config, tmp_path)["objective"]
+    assert objective["effective_beta"] == 2 * 0.5 * 64
+    assert objective["spectrum"][0] == pytest.approx(3.3205, abs=1e-3)
+    assert len(objective["spectrum"]) == 4
+
+
+def test_averaging_the_distortion_is_the_same_as_multiplying_beta(compose_config):
+    from vae_lab.run import assemble
+
+    x, noise = torch.rand(8, 1, 8, 8), torch.randn(1, 8, 4)
+    averaged = assemble(compose_config("model.distortion_reduction=mean")).model
+    multiplied = assemble(compose_config("model.beta=64")).model
+    assert 64 * averaged(x, noise).loss.item() == pytest.approx(multiplied(x, noise).loss.item(), rel=1e-6)
+
+
 def test_annealing_moves_the_weight_and_logs_it(compose_config, tmp_path):
     execute(compose_config("annealing=linear", "annealing.steps=10", "trainer.log_every_n_steps=1"), tmp_path)
     weights = curve(tmp_path, "coef/kl_weight")

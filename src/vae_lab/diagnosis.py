@@ -158,7 +158,8 @@ def unpaid(e: Evidence) -> tuple[str, str, str, dict[str, Any]]:
     weight = weight_at(e.weights, e.peak[0]) if e.peak else None
     if e.peak and weight is not None and weight < e.kl_weight:
         step, rate = e.peak
-        cause = f"the KL rose to {rate:.2f} nats at step {step}, and fell as kl_weight went on from {weight:g} to {e.kl_weight:g}"
+        went = f"kl_weight went on from {weight:g} to {e.kl_weight:g}"
+        cause = f"the KL rose to {rate:.2f} nats at step {step}, and fell as {went}"
         return "fell", cause, "likely", {"annealing": "linear", "annealing.steps": 2 * e.schedule_end or e.steps}
     if e.held_at_floor:
         cause = f"the method holds the rate at its floor of {e.rate_floor:.3g} nats, and nothing is encoded in it"

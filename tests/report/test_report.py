@@ -5,9 +5,10 @@ import csv
 import pytest
 
 from vae_lab.report import finish
+from vae_lab.report.matched import distortion_at, matched
 from vae_lab.report.progress import Position, duration
-from vae_lab.report.summary import Run, read_runs, swept_keys
-from vae_lab.report.table import cell, rounded
+from vae_lab.report.summary import Run, read_runs, settings_of, swept_keys, text
+from vae_lab.report.table import Content, cell, rounded
 from vae_lab.report.words import sentences
 from vae_lab.results import read_json, write_json
 
@@ -148,3 +149,93 @@ def test_time_left_follows_the_pace():
     assert position.time_left(finished=1) == "sweep: 1 min 0 s left"
     assert Position(0, 12, datetime.now(UTC)).time_left() == ""
     assert [duration(s) for s in (4.4, 75, 7300)] == ["4 s", "1 min 15 s", "2 h 1 min"]
+
+
+def test_settings_of_unequal_length_wake_nothing(sweep):
+    after = [r | {"steps": 999} for r in seeds("none", eps=0.25)]
+    assert "woke" not in words(sweep(*seeds("full", eps=0), *after))
+
+
+@pytest.mark.parametrize(
+    ("equal_epochs", "verdict"),
+    [((3.0, 0.1), "the number of steps explains the difference"), ((3.0, 2.4), "the batch itself explains more")],
+)
+def test_equal_steps_beside_equal_epochs_say_which_explains(sweep, equal_epochs, verdict):
+    def one(rate, epochs, batch, steps):
+        return result(rate=rate, steps=steps) | {"overrides": {"epochs": epochs, "data.batch_size": batch}}
+
+    steady = (one(3.0, None, 16, 1000), one(2.5, None, 512, 1000))
+    said = words(sweep(*steady, one(equal_epochs[0], 20, 16, 1000), one(equal_epochs[1], 20, 512, 40)))
+    assert "at equal steps from 3.00 (batch 16, 1000 steps) to 2.50 (batch 512, 1000 steps)" in said
+    assert verdict in said
+
+
+def test_distortion_at_a_matched_rate_lies_on_the_line_and_never_beyond():
+    points = [(3.0, 10.0), (1.0, 20.0)]
+    assert distortion_at(points, 2.0) == 15.0
+    assert distortion_at(points, 3.0) == 10.0
+    assert distortion_at(points, 3.1) is None
+    assert distortion_at([], 1.0) is None
+
+
+def test_methods_are_matched_over_their_settings(sweep):
+    runs = [result(rate=rate, model=model, beta=beta) for model, beta, rate in
+            [("vae", 1, 1.0), ("vae", 2, 3.0), ("bn_vae", 1, 5.0)]]  # fmt: skip
+    found = read_runs(sweep(*runs))
+    assert matched(settings_of(found, ["model", "beta"]), "model", 2.0) == {"vae": 20.0, "bn_vae": None}
+
+
+def test_tables_as_markdown_and_latex():
+    table = Content(["β", "KL (rate)", "cause"], [["1", "3.00", "σ² = 1 & 50%"], ["4", "≥ 0.00", "x_y"]])
+    assert table.markdown().splitlines() == [
+        "| β | KL (rate) | cause |",
+        "| ---: | ---: | --- |",
+        "| 1 | 3.00 | σ² = 1 & 50% |",
+        "| 4 | ≥ 0.00 | x_y |",
+    ]
+    assert table.latex().splitlines() == [
+        r"\begin{tabular}{rrl}",
+        r"\toprule",
+        r"$\beta$ & KL (rate) & cause \\",
+        r"\midrule",
+        r"1 & 3.00 & $\sigma^2$ = 1 \& 50\% \\",
+        r"4 & $\geq$ 0.00 & x\_y \\",
+        r"\bottomrule",
+        r"\end{tabular}",
+    ]
+
+
+def test_values_read_as_a_person_writes_them():
+    assert [text({"a": v}, "a") for v in (None, True, 0.5, [1], "off")] == ["null", "true", "0.5", "[1]", "off"]
+    assert text({}, "a") == "-"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["sweep=nowhere"], "sweep=nowhere: holds no runs"),
+        (["sweep={sweep}", "format=html"], "format=html: must be one of text, markdown, latex"),
+        (["sweep={sweep}", "match=model", "rate=1"], "match=model: must be one of eps"),
+        (["sweep={sweep}", "match=eps"], "rate=: must be a finite number >= 0"),
+    ],
+)
+def test_report_answers_mistakes_in_one_line(sweep, arguments, words, monkeypatch):
+    from vae_lab.commands import command
+    from vae_lab.report.__main__ import USAGE, main
+
+    directory = sweep(result(eps=0), result(eps=1))
+    monkeypatch.setattr("sys.argv", ["report", *(a.format(sweep=directory) for a in arguments)])
+    with pytest.raises(SystemExit) as stop:
+        command(main, USAGE)
+    assert words in str(stop.value.code)
+
+
+def test_report_prints_markdown(sweep, monkeypatch, capsys):
+    from vae_lab.report.__main__ import main
+
+    directory = sweep(result(eps=0), result("full", 0.0, eps=1))
+    monkeypatch.setattr("sys.argv", ["report", f"sweep={directory}", "format=markdown"])
+    main()
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("| eps | ELBO | KL (rate) |")
+    assert [line.split(" | ")[0] for line in lines[2:]] == ["| 0", "| 1"]

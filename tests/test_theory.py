@@ -1,0 +1,57 @@
+"""The theory command: water-filling on a person's own data, as a table and a figure."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+EIGENVALUES = np.array([4, 2, 1, 0.5, 0.2, 0.1])
+
+
+def call(*arguments, cwd):
+    command = [sys.executable, "-m", "vae_lab.theory", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A directory with data whose training covariance has the fixture's eigenvalues."""
+    folder = tmp_path_factory.mktemp("theory")
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((400, 6))
+    x -= x.mean(0)
+    x = x @ np.linalg.inv(np.linalg.cholesky(x.T @ x / len(x))).T * np.sqrt(EIGENVALUES)
+    images = x.reshape(-1, 2, 3)
+    np.savez(folder / "a.npz", x_train=images, x_val=images[:50], x_test=images[:50])
+    return folder
+
+
+def test_table_holds_the_fixture(place):
+    done = call(
+        "data=npz", "data.path=a.npz", "model.latent_dim=5", "likelihood.variance=0.3", "model.beta=2", cwd=place
+    )
+    assert done.returncode == 0, done.stderr
+    rows = {line.split()[0]: line.split() for line in done.stdout.splitlines() if " of 5" in line}
+    assert rows["1"] == ["1", "4", "4", "of", "5", "0.3", "3.101", "1.500"]
+    assert rows["2"] == ["2", "*", "3", "3", "of", "5", "0.6", "1.806", "2.600"]
+    assert "β >= 13.33 switches everything off" in done.stdout
+    assert (place / "theory.png").stat().st_size > 10_000
+
+
+def test_bernoulli_counts_directions_only(tmp_path):
+    done = call("data=digits", "likelihood=bernoulli", "figure=mine.png", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "it holds near the collapsed state" in done.stdout
+    assert "β >= 3.321 switches everything off" in done.stdout
+    assert "squared" not in done.stdout
+    assert (tmp_path / "mine.png").is_file()
+
+
+def test_mistakes_are_one_line(tmp_path):
+    done = call("data=digits", "model.bet=1", cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith(
+        "error: model.bet=1: model=beta_vae has no bet (did you mean beta?); it has latent_dim"
+    )
+    assert len(done.stderr.splitlines()) == 1
