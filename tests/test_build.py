@@ -9,6 +9,8 @@ import torch
 
 from vae_lab.build import allowing, build
 from vae_lab.checks import ConfigError
+from vae_lab.likelihoods import Likelihood
+from vae_lab.penalties import Penalty
 
 FOREIGN = [
     "os.system",
@@ -21,6 +23,10 @@ FOREIGN = [
     "vae_lab.build.import_module",
     "vae_lab.data.npz.np.load",
     "torch.nn.functional.torch.load",
+    "torchvision.io.write_file",
+    "lightning.pytorch.core.saving._load_from_checkpoint",
+    "vae_lab.loading.load",
+    "torchmetrics.MeanMetric",
     "vae_labs.models.VAE",
     "vae_lab",
     "vae_lab.models.nothing",
@@ -34,7 +40,7 @@ FOREIGN = [
 @pytest.mark.parametrize("target", FOREIGN)
 def test_foreign_targets_are_refused(target):
     with pytest.raises(ConfigError, match=r"node\._target_="):
-        build({"_target_": target}, "node")
+        build({"_target_": target}, "node", object)
 
 
 @pytest.mark.parametrize("wrap", [lambda n: {"inner": n}, lambda n: [n], lambda n: {"a": {"b": [{"c": n}]}}])
@@ -43,33 +49,39 @@ def test_foreign_targets_are_refused_at_any_depth(wrap, partial, tmp_path):
     trace = tmp_path / "trace"
     evil = {"_target_": "os.system", "_partial_": partial, "command": f"touch {trace}"}
     with pytest.raises(ConfigError, match=r"_target_=os\.system"):
-        build({"_target_": "torch.nn.Linear", "in_features": 1, "out_features": wrap(evil)}, "node")
+        build({"_target_": "torch.nn.Linear", "in_features": 1, "out_features": wrap(evil)}, "node", torch.nn.Module)
     assert not trace.exists()
+
+
+def test_a_target_must_be_of_the_kind_that_its_place_asks_for():
+    node = {"_target_": "torch.nn.Linear", "in_features": 1, "out_features": 1}
+    with pytest.raises(ConfigError, match=r"likelihood\._target_=torch\.nn\.Linear: must be a Likelihood"):
+        build(node, "likelihood", Likelihood)
 
 
 def test_builds_nested_nodes_and_partials():
     layer = {"_target_": "torch.nn.Linear", "in_features": 2, "out_features": 3}
-    assert build(layer, "layer").weight.shape == (3, 2)
-    make = build({"_target_": "torch.optim.Adam", "lr": 0.5, "_partial_": True}, "optimizer")
+    assert build(layer, "layer", torch.nn.Module).weight.shape == (3, 2)
+    make = build({"_target_": "torch.optim.Adam", "lr": 0.5, "_partial_": True}, "optimizer", torch.optim.Optimizer)
     assert make([torch.nn.Parameter(torch.zeros(1))]).defaults["lr"] == 0.5
 
 
 def test_a_wrong_value_is_named_by_its_path():
     with pytest.raises(ConfigError, match=r"^a\.b\.epsilon=-1: must be a finite number >= 0$"):
-        build({"_target_": "vae_lab.penalties.FreeBits", "epsilon": -1}, "a.b")
+        build({"_target_": "vae_lab.penalties.FreeBits", "epsilon": -1}, "a.b", Penalty)
 
 
 def test_an_unknown_argument_is_named():
     with pytest.raises(ConfigError, match=r"^node\.nothing: no such setting$"):
-        build({"_target_": "vae_lab.penalties.FreeBits", "nothing": 1}, "node")
+        build({"_target_": "vae_lab.penalties.FreeBits", "nothing": 1}, "node", Penalty)
 
 
 def test_allowing_ends_with_its_block():
     node = {"_target_": "json.JSONDecoder"}
     with allowing(["json"]):
-        assert isinstance(build(node, "node"), json.JSONDecoder)
+        assert isinstance(build(node, "node", object), json.JSONDecoder)
     with pytest.raises(ConfigError):
-        build(node, "node")
+        build(node, "node", object)
 
 
 def test_a_config_cannot_allow_modules(tmp_path):

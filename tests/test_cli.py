@@ -48,6 +48,18 @@ MISTAKES = {
     "annealing of no steps": (["annealing=linear", "annealing.steps=0"], "annealing.steps=0: must be a whole number"),
     "foreign target": (["model._target_=os.system"], "model._target_=os.system: must lie under vae_lab"),
     "target through a module": (["model._target_=vae_lab.build.os.system"], "model._target_=vae_lab.build.os.system:"),
+    "no threads": (["threads=0"], "threads=0: must be a whole number >= 1"),
+    "endless seed": (["seed=99999999999999999999"], "seed=99999999999999999999: must be a whole number >= 0 and <="),
+    "accumulated steps": (
+        ["+trainer.accumulate_grad_batches=2"],
+        "trainer.accumulate_grad_batches=2: is not supported",
+    ),
+    "several devices": (["trainer.devices=2"], "trainer.devices=2: must be 1"),
+    "delta too large": (
+        ["model=delta_vae", "model.variant=independent", "model.delta=2000"],
+        "model.delta=2000: must be a finite number > 0 and <= 120",
+    ),
+    "two experiments": (["-m", "experiment=smoke,collapse_sweep"], "experiment=smoke,collapse_sweep: one at a time"),
     "allow nothing": (["--allow"], "--allow : must be the name of a Python module"),
 }
 
@@ -76,7 +88,8 @@ BAD_FILES = {
     "other names": ({"pictures": IMAGES}, "holds pictures; needs images under one of: images"),
     "labels": ({"images": IMAGES, "labels": np.zeros(3, int)}, "labels is int64 (3,); must be whole numbers (40,)"),
     "unlike splits": ({"x_train": IMAGES, "x_test": IMAGES[:, :4]}, "the splits differ"),
-    "few": ({"images": IMAGES[:2]}, "images holds 2 images; must be at least 3"),
+    "few": ({"images": IMAGES[:9]}, "images holds 9 images; must be at least 10"),
+    "few to cut": ({"images": IMAGES[:20]}, "holds 20 images; must be at least 30 to be cut"),
     "out of range": ({"images": IMAGES * 2}, "likelihood=bernoulli: needs pixels in [0, 1], the data reach from"),
 }
 
@@ -100,7 +113,7 @@ def test_truncated_file_is_refused(cli, tmp_path):
 def test_unreadable_image_is_named(cli, tmp_path):
     folder = tmp_path / "pictures"
     folder.mkdir()
-    for i in range(3):
+    for i in range(10):
         (folder / f"{i}.png").write_bytes(b"no picture")
     outcome = cli("data=image_folder", f"data.path={folder}")
     assert (outcome.code, "0.png: cannot be read as an image" in outcome.err) == (1, True)
@@ -153,6 +166,28 @@ def test_experiment_grid_is_left_out_where_the_model_has_no_such_setting(cli, tm
     names = [path.parent.name for path in tmp_path.glob("multirun/*/*/result.json")]
     assert len(names) == 4
     assert not any("model.beta" in name for name in names)
+
+
+def test_mixed_models_leave_the_grid_out_where_it_does_not_apply(cli, tmp_path):
+    arguments = ("data.batch_size=64", "model.latent_dim=2", "model=vae,beta_vae", "model.beta=1", *SHORT)
+    outcome = cli("+experiment=collapse_sweep", "-m", *(a for a in arguments if a != "model.beta=1"))
+    assert outcome.code == 0, outcome.err
+    assert len(list(tmp_path.glob("multirun/*/*/result.json"))) == 2 + 6
+    assert cli("+experiment=collapse_sweep", "-m", *arguments).code == 1
+
+
+def test_a_typo_in_an_experiment_s_own_grid_is_refused(cli, tmp_path):
+    (tmp_path / "mine" / "experiment").mkdir(parents=True)
+    grid = "hydra: {sweeper: {params: {model.betta: '1,2'}}}"
+    (tmp_path / "mine" / "experiment" / "typo.yaml").write_text(f"# @package _global_\n{grid}\n")
+    outcome = cli("--config-dir", str(tmp_path / "mine"), "+experiment=typo", "-m", *SHORT)
+    assert (outcome.code, "model=beta_vae has no betta (did you mean beta?)" in outcome.err) == (1, True)
+
+
+def test_a_directory_that_holds_a_sweep_is_not_mixed_with_another(cli, tmp_path):
+    assert cli("-m", "seed=0", "hydra.sweep.dir=mine", *SHORT).code == 0
+    outcome = cli("-m", "seed=1", "hydra.sweep.dir=mine", *SHORT)
+    assert (outcome.code, "hydra.sweep.dir=mine: holds a sweep already" in outcome.err) == (1, True)
 
 
 def test_what_the_person_wrote_is_never_left_out(cli):
@@ -239,6 +274,9 @@ def test_seeds_differ_and_zero_is_a_seed(cli, tmp_path):
 COMMANDS = {
     "help": ["-m", "vae_lab", "--help"],
     "cfg": ["-m", "vae_lab", "model=info_vae", "--cfg", "job"],
+    "cfg of a sweep": ["-m", "vae_lab", "+experiment=smoke", "-m", "--cfg", "job"],
+    "diagnose help": ["-m", "vae_lab.diagnose", "--help"],
+    "report help": ["-m", "vae_lab.report", "--help"],
     "list": ["-m", "vae_lab.list"],
     "import": ["-c", "import vae_lab"],
     "evaluate help": ["-m", "vae_lab.evaluate", "--help"],

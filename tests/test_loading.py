@@ -27,6 +27,7 @@ def test_load_gives_a_model_that_encodes_decodes_samples_and_reconstructs(traine
         assert q.mean.shape == q.stddev.shape == (5, 4)
         images = model.decode(q.mean)
         assert images.equal(model.reconstruct(x))
+        assert model.sample(2).numpy().shape == (2, 1, 8, 8)
         assert images.shape == (5, 1, 8, 8)
         assert 0 <= images.min() <= images.max() <= 1
         assert model.sample(3, seed=1).equal(model.sample(3, seed=1))

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from vae_lab.config import groups
+from vae_lab.config import groups, with_plus
 from vae_lab.run import assemble, check
 
 BUILT = [(group, option) for group, options in groups().items() if group != "experiment" for option in options]
@@ -54,7 +54,14 @@ def test_every_run_directory_keeps_the_contract(sweep):
         assert (run / "checkpoints/previous.ckpt").is_file()
         with (run / "metrics.csv").open() as file:
             columns = next(csv.reader(file))
-        for name in ("train/rate", "train/loss", "val/elbo", "val/rate_dim/03", "val/mutual_information"):
+        for name in (
+            "train/rate",
+            "train/loss",
+            "val/elbo",
+            "val/rate_dim/03",
+            "val/mutual_information",
+            "val/shuffle_gap",
+        ):
             assert name in columns
 
 
@@ -80,10 +87,8 @@ def test_every_option_builds(group, option, compose_config, tmp_path, request):
     elif (group, option) in (("data", "mnist"), ("data", "fashion_mnist")):
         extra = [f"data.root={request.getfixturevalue('data_root')}"]
     elif (group, option) == ("data", "cifar10"):
-        pytest.skip(
-            "CIFAR-10 cannot be downloaded here; tests/data/test_torchvision_sets.py builds it from a small file"
-        )
-    config = compose_config(f"{group}={option}", *extra)
+        pytest.skip("CIFAR-10 cannot be downloaded here; tests/data/test_sources.py builds it from a small file")
+    config = compose_config(with_plus(f"{group}={option}"), *extra)
     if (group, option) == ("trainer", "gpu"):
         import torch
 
@@ -91,17 +96,19 @@ def test_every_option_builds(group, option, compose_config, tmp_path, request):
             pytest.skip("no GPU on this machine")
     check(config)
     if group == "logger":
+        from lightning.pytorch.loggers import Logger
+
         from vae_lab.build import build
 
         for key, node in (config["logger"] or {}).items():
-            logger = build(node, key, directory=tmp_path, name="n", group="g", config=config)
+            logger = build(node, key, Logger, directory=tmp_path, name="n", group="g", config=config)
             assert logger.save_dir is not None
 
 
 def write_pictures(folder):
     from PIL import Image
 
-    for i in range(30):
+    for i in range(40):
         Image.fromarray(np.full((9, 12, 3), i, np.uint8)).save(folder / f"{i:02d}.png")
 
 

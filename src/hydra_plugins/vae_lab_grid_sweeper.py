@@ -51,20 +51,22 @@ class GridSweeper(BasicSweeper):
         """Expand, check all jobs, launch them, compare the results on disk.
 
         Raises:
-            ConfigError: before anything runs, for the first job that does not fit.
+            ConfigError: before anything runs, for the first job that does not fit, or a directory that is in use.
             RunFailed: at the end, when runs failed.
         """
         from vae_lab import report
+        from vae_lab.build import allow_flags
         from vae_lab.cli import Interrupted, RunFailed
 
         assert self.config is not None
         assert self.launcher is not None
         jobs, swept = self.expand(arguments)
-        self.check(jobs)
         directory = Path(self.config.hydra.sweep.dir)
+        check_directories(directory, jobs)
+        self.check(jobs)
         directory.mkdir(parents=True, exist_ok=True)
         OmegaConf.save(self.config, directory / "multirun.yaml")
-        report.begin(directory, len(jobs), swept, sys.argv[1:])
+        report.begin(directory, len(jobs), swept, [*allow_flags(), *sys.argv[1:]])
         size = self.max_batch_size or len(jobs)
         try:
             for start in range(0, len(jobs), size):
@@ -77,37 +79,50 @@ class GridSweeper(BasicSweeper):
             raise RunFailed(failed)
 
     def expand(self, arguments: list[str]) -> tuple[list[list[str]], list[str]]:
-        """All jobs, each a list of overrides, and the keys that were swept."""
+        """All jobs, each a list of overrides, and the keys that were swept.
+
+        Raises:
+            ConfigError: for two experiments at once, and for a key of the experiment's grid that no run has.
+        """
+        from vae_lab.checks import ConfigError
+        from vae_lab.config import explain_key
+
         assert self.hydra_context is not None
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
         own = choices(parser.parse_overrides([f"{key}={value}" for key, value in (self.params or {}).items()]))
         given = choices(parser.parse_overrides(arguments))
+        if len(given.get("experiment", [])) > 1:
+            raise ConfigError(f"experiment={','.join(o.partition('=')[2] for o in given['experiment'])}: one at a time")
         grid = own | given
-        optional = own.keys() - given.keys()
-        order = [*(key for key in grid if key != "seed"), *(["seed"] if "seed" in grid else [])]
+        optional = {key for key in own.keys() - given.keys() if "." in key}
+        order = sorted(grid, key=lambda key: key == "seed")
         jobs: dict[tuple[str, ...], None] = {}
-        left_out: dict[str, None] = {}
         for job in itertools.product(*(grid[key] for key in order)):
             pairs = list(zip(order, job, strict=True))
-            known = self.known_keys(tuple(o for key, o in pairs if key not in optional or "." not in key))
-            misfits = {key for key, _ in pairs if key in optional and "." in key and key not in known}
-            left_out |= dict.fromkeys(key for key in order if key in misfits)
-            jobs[tuple(override for key, override in pairs if key not in misfits)] = None
-        for key in left_out:
+            known = self.known_keys(tuple(override for key, override in pairs if "." not in key))
+            jobs[tuple(override for key, override in pairs if key not in optional or key in known)] = None
+        used = {override.partition("=")[0].lstrip("+~") for job in jobs for override in job}
+        everywhere = {key for key in optional if all(any(o.startswith(f"{key}=") for o in job) for job in jobs)}
+        for key in sorted(optional - everywhere):
+            if not self.is_setting(key):
+                raise ConfigError(explain_key(key, arguments))
             print(f"note: {key} is swept by the experiment, but not in runs whose parts have no such setting")
-        return [list(job) for job in jobs], [key for key in order if len(grid[key]) > 1]
+        return [list(job) for job in jobs], [key for key in order if len(grid[key]) > 1 and key in used]
 
-    def known_keys(self, overrides: tuple[str, ...]) -> set[str]:
-        """Every dotted key of the config that these overrides compose."""
+    def is_setting(self, key: str) -> bool:
+        """Whether some option of its group has the key."""
+        from vae_lab.config import options_with
+
+        group, _, name = key.partition(".")
+        return bool(options_with(group, name.partition(".")[0]))
+
+    def known_keys(self, groups: tuple[str, ...]) -> set[str]:
+        """Every dotted key of the config that these group choices compose."""
         cache: dict[tuple[str, ...], set[str]] = self.__dict__.setdefault("_known", {})
-        groups = tuple(o for o in overrides if "." not in o.partition("=")[0])
         if groups not in cache:
             assert self.hydra_context is not None
             assert self.config is not None
-            config = self.hydra_context.config_loader.load_sweep_config(self.config, list(groups))
-            cache[groups] = {
-                f"{top}.{name}" for top in config if OmegaConf.is_dict(config[top]) for name in config[top]
-            }
+            cache[groups] = dotted(self.hydra_context.config_loader.load_sweep_config(self.config, list(groups)))
         return cache[groups]
 
     def check(self, jobs: list[list[str]]) -> None:
@@ -124,3 +139,30 @@ class GridSweeper(BasicSweeper):
         assert self.config is not None
         for job in jobs:
             check(container(self.hydra_context.config_loader.load_sweep_config(self.config, job)))
+
+
+def dotted(node: Any, prefix: str = "") -> set[str]:
+    """The dotted paths of all entries of a config."""
+    keys: set[str] = set()
+    for name in node:
+        keys.add(f"{prefix}{name}")
+        if not OmegaConf.is_missing(node, name) and OmegaConf.is_dict(node._get_node(name)):
+            keys |= dotted(node._get_node(name), f"{prefix}{name}.")
+    return keys
+
+
+def check_directories(sweep: Path, jobs: list[list[str]]) -> None:
+    """Refuse a sweep directory that holds a sweep, and runs that would share a directory.
+
+    Raises:
+        ConfigError: naming the directory.
+    """
+    from vae_lab.checks import ConfigError
+    from vae_lab.config import run_name
+    from vae_lab.results import RESULT, SWEEP
+
+    if (sweep / SWEEP).exists() or any(sweep.glob(f"*/{RESULT}")):
+        raise ConfigError(f"hydra.sweep.dir={sweep}: holds a sweep already; name another directory")
+    names = [run_name(job) for job in jobs]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise ConfigError(f"two runs would share the directory {sweep / twice}; give each its own setting")

@@ -1,13 +1,14 @@
 """The one place where a config node becomes an object, and where it is decided what may become one.
 
-Only classes and functions under ``ALLOWED``, or under a module that the person at the command line allows, are called.
+Only classes under ``ALLOWED``, or under a module that the person at the command line allows, are called, and only those
+of the kind that their place asks for: an encoder is an ``nn.Module``, a likelihood a ``Likelihood``.
  A config file cannot widen that list, nor reach ``os`` through the attributes of an allowed module.
 """
 
 import inspect
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
@@ -15,13 +16,18 @@ from typing import Any
 
 from vae_lab.checks import ConfigError, one_line
 
-ALLOWED = ("vae_lab", "torch.nn", "torch.optim", "torchvision", "torchmetrics", "lightning.pytorch")
+ALLOWED = ("vae_lab", "torch.nn", "torch.optim", "torchvision", "lightning.pytorch")
 ALLOW_VARIABLE = "VAE_LAB_ALLOW"  # set by `--allow`, inherited by the processes of a launcher
 
 
 def allowed_modules() -> tuple[str, ...]:
     """The prefixes under which targets may lie: ours, and what ``--allow`` added."""
     return ALLOWED + tuple(filter(None, os.environ.get(ALLOW_VARIABLE, "").split(",")))
+
+
+def allow_flags() -> list[str]:
+    """The command-line options that allow what is allowed now beside our own."""
+    return [f"--allow={name}" for name in allowed_modules()[len(ALLOWED) :]]
 
 
 @contextmanager
@@ -40,11 +46,11 @@ def lies_under(name: str, prefixes: tuple[str, ...]) -> bool:
     return any(name == prefix or name.startswith(f"{prefix}.") for prefix in prefixes)
 
 
-def locate(target: Any, key: str) -> Callable[..., Any]:
-    """Return the class or function with the dotted name ``target``.
+def locate(target: Any, key: str, kind: type) -> type:
+    """Return the class with the dotted name ``target``, a subclass of ``kind``.
 
     Raises:
-        ConfigError: when its name, or the module that defines it, is not allowed, or when it does not exist.
+        ConfigError: when its name, or the module that defines it, is not allowed, or it is no such class.
     """
     prefixes = allowed_modules()
     if not isinstance(target, str) or not lies_under(target, prefixes):
@@ -56,23 +62,24 @@ def locate(target: Any, key: str) -> Callable[..., Any]:
         found = getattr(import_module(module_name), name)
     except (ImportError, AttributeError, ValueError) as error:
         raise ConfigError(f"{key}._target_={target}: cannot be imported ({error})") from error
-    if not (inspect.isclass(found) or inspect.isfunction(found)) or not lies_under(found.__module__, prefixes):
-        raise ConfigError(f"{key}._target_={target}: is no class or function of {', '.join(prefixes)}")
+    if not inspect.isclass(found) or not issubclass(found, kind) or not lies_under(found.__module__, prefixes):
+        raise ConfigError(f"{key}._target_={target}: must be a {kind.__name__}")
     return found
 
 
-def build(node: Mapping[str, Any], key: str, /, **extra: Any) -> Any:
-    """Call the node's ``_target_`` with its other entries and ``extra``; nodes within are built first.
+def build(node: Mapping[str, Any], key: str, kind: type, /, **extra: Any) -> Any:
+    """Make an instance of the node's ``_target_`` from its other entries and ``extra``; nodes within are built first.
 
     Args:
-        node: plain data; ``_partial_: true`` gives a ``functools.partial`` in place of a call.
+        node: plain data; ``_partial_: true`` gives a ``functools.partial`` in place of an instance.
         key: the node's path in the config, for error messages.
+        kind: what the target must be a subclass of; nodes within must be ``torch.nn.Module``.
         extra: arguments that the config does not hold.
 
     Raises:
         ConfigError: for a target that is not allowed, and for every ``TypeError`` and ``ValueError`` of the call.
     """
-    target = locate(node.get("_target_"), key)
+    target = locate(node.get("_target_"), key, kind)
     given = {name: value for name, value in node.items() if name not in ("_target_", "_partial_")}
     arguments = {name: build_value(value, f"{key}.{name}") for name, value in given.items()} | extra
     if node.get("_partial_"):
@@ -100,7 +107,9 @@ def build_value(value: Any, key: str) -> Any:
     """Build whatever nodes lie in a config value."""
     if isinstance(value, Mapping):
         if "_target_" in value:
-            return build(value, key)
+            from torch.nn import Module
+
+            return build(value, key, Module)
         return {name: build_value(entry, f"{key}.{name}") for name, entry in value.items()}
     if isinstance(value, (list, tuple)):
         return [build_value(entry, f"{key}[{i}]") for i, entry in enumerate(value)]

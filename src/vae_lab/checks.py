@@ -26,15 +26,16 @@ def number(name: str, value: Any, *, low: float = -math.inf, above: float = -mat
     raise ValueError(f"{name}={value}: must be a finite number{' ' + ' and '.join(bounds) if bounds else ''}")
 
 
-def integer(name: str, value: Any, *, low: int = 1) -> int:
-    """Return ``value`` when it is a whole number ``>= low``.
+def integer(name: str, value: Any, *, low: int = 1, high: int | None = None) -> int:
+    """Return ``value`` when it is a whole number ``>= low`` and, where that is given, ``<= high``.
 
     Raises:
         ValueError: when it is not, naming the argument, its value and what is allowed.
     """
-    if isinstance(value, int) and not isinstance(value, bool) and value >= low:
+    if isinstance(value, int) and not isinstance(value, bool) and low <= value <= (value if high is None else high):
         return value
-    raise ValueError(f"{name}={value}: must be a whole number >= {low}")
+    bound = "" if high is None else f" and <= {high}"
+    raise ValueError(f"{name}={value}: must be a whole number >= {low}{bound}")
 
 
 def choice(name: str, value: Any, options: Iterable[str]) -> str:

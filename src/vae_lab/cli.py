@@ -125,13 +125,15 @@ def main() -> None:
     try:
         modules, flags, overrides = read_arguments(sys.argv[1:])
         os.environ[ALLOW_VARIABLE] = ",".join(modules)
+        if {"--cfg", "-c"} & set(flags):
+            flags = [flag for flag in flags if flag not in ("-m", "--multirun")]
         sys.argv[1:] = flags + overrides
         hydra.main(version_base="1.3", config_path=str(configs.CONF), config_name="config")(job)()
     except (ConfigError, RunFailed) as error:
         if debug:
             raise
         sys.exit(f"error: {error}")
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, ValueError) as error:
         if debug:
             raise
         sys.exit(f"error: {configs.explain(error, overrides)}")

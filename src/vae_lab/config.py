@@ -124,12 +124,16 @@ def options_with(group: str, name: str) -> list[str]:
 
 
 def reference(overrides: Sequence[str]) -> DictConfig | None:
-    """The config, Hydra's part included, that the group choices among ``overrides`` compose, None if they do not."""
-    choices = [o for o in overrides if key_and_text(o)[0] in {*groups()} and "," not in o]
+    """The config, Hydra's part included, that the group choices among ``overrides`` compose, None if they do not.
+
+    An option from a person's own --config-dir is not known here and counts as not chosen.
+    """
+    options = groups()
+    chosen = [o for o in overrides if key_and_text(o)[1] in options.get(key_and_text(o)[0], ())]
     GlobalHydra.instance().clear()
     try:
         with initialize_config_dir(str(CONF), version_base="1.3"):
-            return compose("config", choices, return_hydra_config=True)
+            return compose("config", [with_plus(o) for o in chosen], return_hydra_config=True)
     except Exception:  # what is wrong with the choices is what is being explained
         return None
 
@@ -139,7 +143,8 @@ def explain(error: Exception, overrides: Sequence[str]) -> str:
     message = str(error)
     if match := re.search(r"Could not find '([\w/]+)/([^'/]*)'", message):
         group, option = match.groups()
-        options = groups().get(group, [])
+        listed = re.findall(r"^\t(\S+)", message.partition("Available options in")[2], re.MULTILINE)
+        options = listed or groups().get(group, [])
         return f"{group}={option}: must be one of {', '.join(options)}{did_you_mean(option, options)}"
     if match := re.search(r"Could not (?:override|delete) '([^'@]*)", message):
         return explain_key(match.group(1), overrides)

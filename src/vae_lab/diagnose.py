@@ -88,7 +88,9 @@ def show_diagnosis(found: Diagnosis, overrides: Mapping[str, Any] | None) -> Non
     if found.kind == "none":
         print(found.cause)
         print(
-            "next: python -m vae_lab.evaluate run=latest k=5000" if overrides is not None else "next: nothing to mend"
+            "next: python -m vae_lab +experiment=collapse_sweep -m"
+            if overrides is not None
+            else "next: nothing to mend"
         )
         return
     print(f"cause ({found.certainty}): {found.cause}" if found.certainty else f"cause: {found.cause}")

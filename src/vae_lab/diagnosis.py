@@ -40,7 +40,7 @@ class Evidence:
     shuffle_gap_dim: Sequence[float] = ()
     model: str | None = None
     steps: int | None = None
-    unfinished: bool = False
+    unfinished: bool | None = False
     schedule_end: int = 0
     rates: Sequence[tuple[int, float]] = ()
     weights: Mapping[int, float] = field(default_factory=dict)

@@ -40,7 +40,8 @@ def kl_ar1(mean: Tensor, stddev: Tensor, alpha: Tensor, innovation: Tensor) -> T
 
 def squared_distances(x: Tensor, y: Tensor) -> Tensor:
     """Squared Euclidean distances between the rows of ``x`` (N, D) and ``y`` (M, D): (N, M)."""
-    return (x[:, None, :] - y[None, :, :]).square().sum(-1)
+    expanded = x.square().sum(-1)[:, None] + y.square().sum(-1) - 2 * x @ y.T
+    return expanded.clamp(min=0)
 
 
 def rbf_kernel(squared_distance: Tensor, bandwidth: Tensor) -> Tensor:

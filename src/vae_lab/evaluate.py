@@ -24,7 +24,8 @@ def evaluate(run: Path, k: int | None = None, split: str = "test", allow: tuple[
         ValueError: for a split or K that cannot be, and whatever ``load`` raises.
     """
     from vae_lab.build import allowing, build
-    from vae_lab.data import Batches
+    from vae_lab.callbacks import Evaluation
+    from vae_lab.data import Batches, ImageData
     from vae_lab.loading import checkpoint_of, load, read_checkpoint
     from vae_lab.run import make_trainer, quieten, set_threads
 
@@ -34,9 +35,9 @@ def evaluate(run: Path, k: int | None = None, split: str = "test", allow: tuple[
     config = read_checkpoint(file)["vae_lab"]["config"]
     model = load(file, allow=allow)
     with allowing(allow):
-        data = build(config["data"], "data", seed=config["seed"])
+        data = build(config["data"], "data", ImageData, seed=config["seed"])
         node = config["evaluation"] | ({} if k is None else {"k": k})
-        evaluation = build(node, "evaluation", data_range=data.value_range)
+        evaluation = build(node, "evaluation", Evaluation, data_range=data.value_range)
     set_threads(config, data)
     trainer = make_trainer(config, callbacks=[evaluation], logger=False, enable_progress_bar=False)
     trainer.test(model, Batches(partial(data.eval_stream, split)), verbose=False)
@@ -57,7 +58,7 @@ def main() -> None:
     result = read_json(run / RESULT) or {}
     print(f"{run}: {result.get('checkpoint')}, {options['split']} split")
     show(figures_table(figures, result.get("metrics") or {}))
-    print("next: python -m vae_lab.list")
+    print(f"next: python -m vae_lab.diagnose run='{run}'")
 
 
 if __name__ == "__main__":

@@ -71,8 +71,9 @@ def load(path: str | Path, device: str | torch.device = "cpu", allow: Iterable[s
     recipe = content["vae_lab"]
     with allowing(allow):
         model, _ = build_model(recipe["config"], tuple(recipe["image_shape"]))
+    model.to(content["state_dict"]["kl_weight"].dtype)
     try:
         model.load_state_dict(content["state_dict"])
     except RuntimeError as error:
         raise ConfigError(f"{file}: holds the weights of another model than it says") from error
-    return model.eval().to(device)
+    return model.eval().requires_grad_(False).to(device)

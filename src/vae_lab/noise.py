@@ -1,29 +1,36 @@
-"""Random numbers as functions of (seed, purpose, index): nothing here touches the global generator.
+"""Random numbers as functions of (seed, purpose, index): nothing here touches a global generator.
 
 The same triple gives the same numbers in any process, at any time and on any device (they are drawn on the CPU).
-Exact resume, equality across devices and stacked training all rest on this.
+Exact resume, equality across devices and stacked training all rest on this. The generator is counter-based (Philox,
+Salmon et al. 2011), its key a 128-bit hash of the triple: two streams never meet.
 """
 
 import hashlib
 
+import numpy as np
 import torch
 from torch import Tensor
 
 
-def generator(seed: int, purpose: str, index: int = 0) -> torch.Generator:
-    """Return a CPU generator that depends on nothing but ``seed``, ``purpose`` and ``index``."""
-    digest = hashlib.blake2b(f"{seed}/{purpose}/{index}".encode(), digest_size=8).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest, "big") >> 1)
+def generator(seed: int, purpose: str, index: int = 0) -> np.random.Generator:
+    """Return a generator that depends on nothing but ``seed``, ``purpose`` and ``index``."""
+    digest = hashlib.blake2b(f"{seed}/{purpose}/{index}".encode(), digest_size=16).digest()
+    return np.random.Generator(np.random.Philox(key=int.from_bytes(digest, "big")))
 
 
 def normal(shape: tuple[int, ...], like: Tensor, *, seed: int, purpose: str, index: int) -> Tensor:
     """Return standard normal noise of ``shape``, with the device and dtype of ``like``."""
-    return torch.randn(shape, generator=generator(seed, purpose, index)).to(like)
+    return torch.from_numpy(generator(seed, purpose, index).standard_normal(shape, dtype=np.float32)).to(like)
+
+
+def uniform(shape: tuple[int, ...], *, seed: int, purpose: str, index: int = 0) -> Tensor:
+    """Return uniform noise in [0, 1) of ``shape``, float32."""
+    return torch.from_numpy(generator(seed, purpose, index).random(shape, dtype=np.float32))
 
 
 def permutation(n: int, *, seed: int, purpose: str, index: int = 0) -> Tensor:
     """Return a random permutation of ``range(n)``, shape (n,), int64."""
-    return torch.randperm(n, generator=generator(seed, purpose, index))
+    return torch.from_numpy(generator(seed, purpose, index).permutation(n))
 
 
 def derangement(n: int, *, seed: int, purpose: str) -> Tensor:

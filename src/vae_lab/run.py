@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.loggers import Logger
 from torch import nn
 
 from vae_lab import loggers
@@ -21,7 +22,7 @@ from vae_lab.build import build, naming
 from vae_lab.callbacks import Checkpoints, Diverged, Divergence, Evaluation, FreeBits, KLAnnealing, still_falling
 from vae_lab.checks import ConfigError, integer, one_line
 from vae_lab.data import ImageData
-from vae_lab.likelihoods import Gaussian
+from vae_lab.likelihoods import Gaussian, Likelihood
 from vae_lab.models import VAE
 from vae_lab.results import CHECKPOINTS, RESULT, write_json
 from vae_lab.spectrum import Floats, spectrum
@@ -52,19 +53,19 @@ def build_model(config: Mapping[str, Any], image_shape: tuple[int, int, int]) ->
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config["seed"])
         networks = {
-            part: build(config[part], part, image_shape=image_shape, latent_dim=latent_dim)
+            part: build(config[part], part, nn.Module, image_shape=image_shape, latent_dim=latent_dim)
             for part in ("encoder", "decoder")
         }
-        likelihood = build(config["likelihood"], "likelihood")
-        optimizer = build({**config["optimizer"], "_partial_": True}, "optimizer")
+        likelihood = build(config["likelihood"], "likelihood", Likelihood)
+        optimizer = build({**config["optimizer"], "_partial_": True}, "optimizer", torch.optim.Optimizer)
         model: VAE = build(
-            config["model"], "model", **networks, likelihood=likelihood, optimizer=optimizer, seed=config["seed"]
+            config["model"], "model", VAE, **networks, likelihood=likelihood, optimizer=optimizer, seed=config["seed"]
         )
     with naming("optimizer"):
         optimizer([nn.Parameter(torch.zeros(1))])
     callbacks: list[Callback] = []
     if config["free_bits"]:
-        free_bits: FreeBits = build(config["free_bits"], "free_bits")
+        free_bits: FreeBits = build(config["free_bits"], "free_bits", FreeBits)
         free_bits.install(model)
         callbacks.append(free_bits)
     return model, callbacks
@@ -77,15 +78,15 @@ def assemble(config: Mapping[str, Any]) -> Parts:
         ConfigError: for whatever does not fit, by name.
     """
     try:
-        integer("seed", config["seed"], low=0)
-        integer("threads", config["threads"] or 1)
+        integer("seed", config["seed"], low=0, high=2**63 - 1)
+        integer("threads", 1 if config["threads"] is None else config["threads"])
         integer("epochs", 1 if config["epochs"] is None else config["epochs"])
     except ValueError as error:
         raise ConfigError(str(error)) from error
-    data: ImageData = build(config["data"], "data", seed=config["seed"])
+    data: ImageData = build(config["data"], "data", ImageData, seed=config["seed"])
     model, callbacks = build_model(config, data.image_shape)
-    annealing: KLAnnealing = build(config["annealing"], "annealing")
-    evaluation: Evaluation = build(config["evaluation"], "evaluation", data_range=data.value_range)
+    annealing: KLAnnealing = build(config["annealing"], "annealing", KLAnnealing)
+    evaluation: Evaluation = build(config["evaluation"], "evaluation", Evaluation, data_range=data.value_range)
     check_fit(data, model)
     return Parts(data, model, annealing, evaluation, [annealing, evaluation, *callbacks])
 
@@ -128,6 +129,14 @@ def check_fit(data: ImageData, model: VAE) -> None:
     model.train(was_training)
 
 
+RESERVED = {
+    *("accumulate_grad_batches", "callbacks", "check_val_every_n_epoch", "default_root_dir", "enable_checkpointing"),
+    *("enable_model_summary", "enable_progress_bar", "fast_dev_run", "limit_test_batches", "limit_train_batches"),
+    *("limit_val_batches", "logger", "max_epochs", "max_time", "min_epochs", "min_steps", "num_nodes"),
+    *("num_sanity_val_steps", "overfit_batches", "use_distributed_sampler"),
+}
+
+
 def lengths(config: Mapping[str, Any], data: ImageData) -> dict[str, int]:
     """The trainer's lengths in steps: as they are, or as many steps as ``epochs`` whole passes take."""
     if config["epochs"] is None:
@@ -144,12 +153,16 @@ def make_trainer(config: Mapping[str, Any], **extra: Any) -> Trainer:
     """
     node = dict(config["trainer"])
     with naming("trainer"):
+        for name in RESERVED & node.keys():
+            raise ValueError(f"{name}={node[name]}: is not supported: vae_lab sets it, or counts in plain steps")
+        if str(node.get("devices", 1)) != "1":
+            raise ValueError(f"devices={node['devices']}: must be 1: one run on several devices is not supported yet")
         for name in ("max_steps", "val_check_interval", "log_every_n_steps"):
             integer(name, node.get(name))
     fixed = {"max_epochs": -1, "check_val_every_n_epoch": None, "num_sanity_val_steps": 0}
     quiet = {"enable_checkpointing": False, "enable_model_summary": False, "use_distributed_sampler": False}
     try:
-        trainer: Trainer = build(node, "trainer", **fixed, **quiet, **extra)
+        trainer: Trainer = build(node, "trainer", Trainer, **fixed, **quiet, **extra)
     except ConfigError:
         raise
     except Exception as error:  # Lightning's MisconfigurationException and those of its accelerators
@@ -220,13 +233,12 @@ def execute(
     opened: list[Any] = []
     try:
         parts = assemble(config)
-        opened.append(loggers.csv_logger(directory))
+        opened.append(loggers.CSV(directory))
         for key, node in (config["logger"] or {}).items():
             extra = {"directory": directory, "name": name, "group": group, "config": config}
-            opened.append(build(node, f"logger.{key}", **extra))
+            opened.append(build(node, f"logger.{key}", Logger, **extra))
         record |= train_and_test(config, directory, parts, opened, progress)
         record["status"] = "finished"
-        loggers.publish(opened, directory, record)
     except Diverged as error:
         record |= {"status": "diverged", "reason": str(error), "diverged_step": error.step}
         log.warning("diverged: %s", error)
@@ -237,7 +249,7 @@ def execute(
     finally:
         record |= {"seconds": round(time.perf_counter() - began, 3), "ended": now()}
         write_json(directory / RESULT, record)
-        loggers.close(opened, failed=record["status"] != "finished")
+        loggers.close(opened, directory, record)
     return record
 
 

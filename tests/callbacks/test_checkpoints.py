@@ -16,8 +16,8 @@ from vae_lab.callbacks import Checkpoints, still_falling
         ([(20, 30.0), (80, 20.0), (90, 20.5), (100, 21.0)], False),
         ([(20, 3000.0), (80, 2000.0), (100, 1995.0)], False),
         ([(20, 3000.0), (80, 2000.0), (100, 1985.0)], True),
-        ([(90, 20.0), (100, 20.0)], True),
-        ([], True),
+        ([(90, 20.0), (100, 20.0)], None),
+        ([], None),
     ],
 )
 def test_still_falling(history, falling):

@@ -79,7 +79,23 @@ def test_order_depends_on_seed_and_on_nothing_else():
 
 def test_evaluation_sees_all_images_in_order():
     batches = [numbers(batch) for batch in Numbered(eval_batch_size=4).eval_stream("val")]
-    assert batches == [[100, 101, 102, 103], [104, 105, 106, 107], [108, 109]]
+    assert batches == [[100, 101, 102, 103], [104, 105, 106], [107, 108, 109]]
+
+
+def test_the_stream_may_start_anywhere():
+    data = Numbered(batch_size=30)
+    whole = [numbers(batch) for batch in data.train_stream(8)]
+    for start in range(8):
+        assert [numbers(batch) for batch in data.train_stream(8, start)] == whole[start:]
+
+
+def test_a_split_of_a_few_images_is_refused():
+    class Few(Numbered):
+        def load(self):
+            return super().load() | {"val": Split(torch.zeros(3, 1, 2, 2))}
+
+    with pytest.raises(ValueError, match="val: holds 3 images; must be at least 10"):
+        Few()
 
 
 def test_batch_larger_than_the_training_set_is_refused():

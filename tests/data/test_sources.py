@@ -83,27 +83,27 @@ def test_npz_with_one_array_is_cut_into_tenths(tmp_path):
 
 def test_npz_splits_and_channels(tmp_path):
     rng = np.random.default_rng(0)
-    train, test = rng.random((20, 4, 6, 3)).astype(np.float64), rng.random((5, 4, 6, 3))
-    splits = npz(tmp_path / "a.npz", x_train=train, y_train=np.arange(20), x_test=test).splits
-    assert [len(splits[name].images) for name in ("train", "val", "test")] == [18, 2, 5]
+    train, test = rng.random((40, 4, 6, 3)).astype(np.float64), rng.random((11, 4, 6, 3))
+    splits = npz(tmp_path / "a.npz", x_train=train, y_train=np.arange(40), x_test=test).splits
+    assert [len(splits[name].images) for name in ("train", "val", "test")] == [30, 10, 11]
     assert splits["test"].images.dtype == torch.float32
     np.testing.assert_array_equal(splits["test"].images.permute(0, 2, 3, 1).numpy(), test.astype(np.float32))
     kept = torch.cat([splits["train"].labels, splits["val"].labels])
-    assert sorted(kept.tolist()) == list(range(20))
+    assert sorted(kept.tolist()) == list(range(40))
     first = int(splits["train"].labels[0])
     np.testing.assert_array_equal(splits["train"].images[0].permute(1, 2, 0).numpy(), train[first].astype(np.float32))
 
 
 def test_npz_bool_is_black_and_white(tmp_path):
-    images = np.zeros((10, 4, 4), bool)
+    images = np.zeros((30, 4, 4), bool)
     images[:, 0] = True
     splits = npz(tmp_path / "a.npz", images=images).splits
     assert splits["train"].images[0, 0].float().mean(1).tolist() == [255, 0, 0, 0]
 
 
 def test_npz_is_read_anew_when_the_file_changes(tmp_path):
-    npz(tmp_path / "a.npz", images=np.zeros((10, 4, 4), np.uint8))
-    assert npz(tmp_path / "a.npz", images=np.ones((20, 4, 4), np.uint8)).splits["train"].images.shape[0] == 16
+    npz(tmp_path / "a.npz", images=np.zeros((30, 4, 4), np.uint8))
+    assert npz(tmp_path / "a.npz", images=np.ones((40, 4, 4), np.uint8)).splits["train"].images.shape[0] == 20
 
 
 def test_the_shared_colour_subset_loads(data_root):
@@ -119,15 +119,15 @@ def test_the_shared_colour_subset_loads(data_root):
     assert len(splits["train"].images) + len(splits["val"].images) == 8000
 
 
-def pictures(folder, colour, count=4, size=(10, 8)):
+def pictures(folder, colour, count=10, size=(10, 8)):
     folder.mkdir(parents=True)
     for i in range(count):
         Image.new("RGB", size, colour).save(folder / f"{i}.png")
 
 
 def test_folder_with_classes(tmp_path):
-    pictures(tmp_path / "red", (255, 0, 0), 10)
-    pictures(tmp_path / "blue", (0, 0, 255), 10)
+    pictures(tmp_path / "red", (255, 0, 0), 20)
+    pictures(tmp_path / "blue", (0, 0, 255), 20)
     data = ImageFolder(str(tmp_path), size=8, batch_size=4)
     assert data.image_shape == (3, 8, 8)
     for split in data.splits.values():
@@ -136,9 +136,9 @@ def test_folder_with_classes(tmp_path):
 
 
 def test_folder_with_splits_and_grey(tmp_path):
-    for name, count in (("train", 6), ("val", 3), ("test", 4)):
+    for name, count in (("train", 12), ("val", 10), ("test", 11)):
         pictures(tmp_path / name, (255, 255, 255), count)
     data = ImageFolder(str(tmp_path), size=4, grey=True, batch_size=2)
     assert data.image_shape == (1, 4, 4)
-    assert [len(data.splits[name].images) for name in ("train", "val", "test")] == [6, 3, 4]
+    assert [len(data.splits[name].images) for name in ("train", "val", "test")] == [12, 10, 11]
     assert data.splits["train"].labels is None

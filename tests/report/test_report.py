@@ -134,6 +134,14 @@ def test_zero_has_no_minus():
     assert rounded(-0.01) == "-0.01"
 
 
+def test_absence_is_a_value_of_its_own(sweep):
+    """A run with a setting and one without it are two settings, not two seeds of one."""
+    runs = read_runs(sweep(result(encoder="mine", seed=1), result(seed=5)))
+    keys = swept_keys(runs[0].directory.parent, runs)
+    assert "encoder" in keys
+    assert len(settings_of(runs, keys)) == 2
+
+
 def test_json_is_whole_and_without_nan(tmp_path):
     write_json(tmp_path / "a.json", {"nan": float("nan"), "inf": [float("inf"), 1.0]})
     assert read_json(tmp_path / "a.json") == {"nan": None, "inf": [None, 1.0]}

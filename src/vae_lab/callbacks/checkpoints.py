@@ -71,14 +71,14 @@ class Checkpoints(Callback):
         self.history = [(step, loss) for step, loss in state_dict["history"]]
 
 
-def still_falling(history: Sequence[tuple[int, float]], max_steps: int) -> bool:
+def still_falling(history: Sequence[tuple[int, float]], max_steps: int) -> bool | None:
     """Whether the validation loss was still falling at the end of a run of ``max_steps`` steps.
 
     It was when the lowest loss of the last fifth of the run lies more than 0.1 nats, or 0.5 % where that is more, below
-    the lowest before. A run with no loss to compare (its schedules end too late) counts as falling.
+    the lowest before. None where there is nothing to compare: too few validations after all schedules had ended.
     """
     early = [loss for step, loss in history if step <= 0.8 * max_steps]
     late = [loss for step, loss in history if step > 0.8 * max_steps]
     if not early or not late:
-        return True
+        return None
     return min(early) - min(late) > max(0.1, 0.005 * abs(min(late)))

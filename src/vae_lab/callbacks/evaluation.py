@@ -24,18 +24,18 @@ class Evaluation(Callback):
     Args:
         data_range: (least, largest) pixel, for PSNR and SSIM.
         k: importance samples K of the test split's ``nll``; 0 leaves it out.
-        max_decoded: how many images are decoded at a time for ``nll``: the bound of its memory.
+        max_values: how many pixels are decoded at a time for ``nll``: the bound of its memory.
 
     After a test, ``figures`` holds all figures of the split by name: floats, and lists for figures per dimension.
     """
 
-    def __init__(self, data_range: tuple[float, float], k: int = 50, max_decoded: int = 10_000) -> None:
-        self.k, self.max_decoded = integer("k", k, low=0), integer("max_decoded", max_decoded)
+    def __init__(self, data_range: tuple[float, float], k: int = 50, max_values: int = 10_000_000) -> None:
+        self.k, self.max_values = integer("k", k, low=0), integer("max_values", max_values)
         self.data_range = data_range
         self.figures: dict[str, float | list[float]] = {}
 
-    def collection(self, model: VAE, x: Tensor) -> MetricCollection:
-        """Fresh metrics for one pass over a split of images like x (B, C, H, W)."""
+    def collection(self, model: VAE, x: Tensor, whole: bool) -> MetricCollection:
+        """Fresh metrics for one pass over a split of images like x (B, C, H, W); ``whole`` with the costly ones."""
         low, high = self.data_range
         options: dict[str, Any] = {"data_range": max(high - low, 1e-6)}
         window: dict[str, Any] = (
@@ -45,17 +45,17 @@ class Evaluation(Callback):
             metrics.RateDistortion(model.latent_dim),
             metrics.ActiveUnits(),
             metrics.MutualInformation(),
-            metrics.ShuffleGap(partial(distortion, model), chunk=len(x)),
+            metrics.ShuffleGap(partial(distortion, model), per_dimension=whole, chunk=len(x)),
             PeakSignalNoiseRatio(**options),
         ]
         if min(x.shape[2:]) >= 7:
             collection.append(StructuralSimilarityIndexMeasure(**options, **window))
         return MetricCollection(collection, compute_groups=False).to(x.device)
 
-    def update(self, model: VAE, terms: Terms, x: Tensor, batch_idx: int) -> None:
+    def update(self, model: VAE, terms: Terms, x: Tensor, batch_idx: int, whole: bool) -> None:
         """Take one batch into account."""
         if batch_idx == 0:
-            self.metrics = self.collection(model, x)
+            self.metrics = self.collection(model, x, whole)
         self.metrics.update(**terms._asdict(), x=x, preds=model.likelihood(terms.params).mean, target=x)
 
     def compute(self) -> dict[str, Tensor]:
@@ -74,7 +74,7 @@ class Evaluation(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        self.update(pl_module, outputs, batch, batch_idx)
+        self.update(pl_module, outputs, batch, batch_idx, whole=False)
 
     @override
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -90,11 +90,11 @@ class Evaluation(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        self.update(pl_module, outputs, batch, batch_idx)
+        self.update(pl_module, outputs, batch, batch_idx, whole=True)
         if self.k:
             if batch_idx == 0:
                 self.nll = metrics.ImportanceWeightedNLL().to(batch.device)
-            self.nll.update(log_weights(pl_module, batch, self.k, batch_idx, self.max_decoded))
+            self.nll.update(log_weights(pl_module, batch, self.k, batch_idx, self.max_values))
 
     @override
     def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -111,9 +111,9 @@ def distortion(model: VAE, z: Tensor, x: Tensor) -> Tensor:
     return -model.likelihood.log_prob(model.decoder(z), x)
 
 
-def log_weights(model: VAE, x: Tensor, k: int, index: int, max_decoded: int) -> Tensor:
-    """Importance log-weights (K, B) of one batch, at most ``max_decoded`` images decoded at a time."""
-    step = max(max_decoded // len(x), 1)
+def log_weights(model: VAE, x: Tensor, k: int, index: int, max_values: int) -> Tensor:
+    """Importance log-weights (K, B) of one batch, about ``max_values`` pixels decoded at a time."""
+    step = max(max_values // x.numel(), 1)
     chunks = []
     for start in range(0, k, step):
         shape = (min(step, k - start), len(x), model.latent_dim)

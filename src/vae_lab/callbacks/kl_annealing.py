@@ -20,7 +20,7 @@ SCHEDULES: dict[str, type[schedules.Schedule]] = {
 
 
 class KLAnnealing(Callback):
-    """Before each optimizer step, fills the model's ``kl_weight`` with the schedule's value.
+    """Before each optimizer step and each validation, fills the model's ``kl_weight`` with the schedule's value.
 
     Args:
         schedule: ``constant``, ``linear``, ``cosine``, ``sigmoid`` or ``cyclical``.
@@ -39,7 +39,14 @@ class KLAnnealing(Callback):
     def on_train_batch_start(  # type: ignore[override]
         self, trainer: Trainer, pl_module: VAE, batch: Any, batch_idx: int
     ) -> None:
-        weight = self.schedule(trainer.global_step)
-        pl_module.kl_weight.fill_(weight)
+        self.move(trainer, pl_module)
         if is_logged(trainer, batch_idx):
-            pl_module.log("coef/kl_weight", weight)
+            pl_module.log("coef/kl_weight", self.schedule(trainer.global_step))
+
+    @override
+    def on_validation_start(self, trainer: Trainer, pl_module: VAE) -> None:  # type: ignore[override]
+        self.move(trainer, pl_module)
+
+    def move(self, trainer: Trainer, model: VAE) -> None:
+        """Fill the weight of the step that comes next."""
+        model.kl_weight.fill_(self.schedule(trainer.global_step))

@@ -10,7 +10,7 @@ from torchvision.datasets.folder import IMG_EXTENSIONS, pil_loader
 from torchvision.transforms.v2 import functional
 
 from vae_lab.checks import integer
-from vae_lab.data.images import ImageData, Split, random_split, tenths
+from vae_lab.data.images import FEWEST, ImageData, Split, random_split, tenths
 
 
 @cache
@@ -30,9 +30,9 @@ def load(root: str, size: int, grey: bool) -> dict[str, Split]:
 def read_folder(folder: Path, size: int, grey: bool) -> Split:
     """All images below ``folder`` (N, C, size, size), uint8; the folders they lie in are their labels."""
     files = sorted(f for f in folder.rglob("*") if f.suffix.lower() in IMG_EXTENSIONS)
-    if len(files) < 3:
+    if len(files) < FEWEST:
         kinds = " ".join(IMG_EXTENSIONS)
-        raise ValueError(f"path={folder}: holds {len(files)} images; must be at least 3, of {kinds}")
+        raise ValueError(f"path={folder}: holds {len(files)} images; must be at least {FEWEST}, of {kinds}")
     names = sorted({f.parent.name for f in files})
     labels = torch.tensor([names.index(f.parent.name) for f in files]) if len(names) > 1 else None
     return Split(torch.stack([read_image(f, size, grey) for f in files]), labels)

@@ -3,6 +3,7 @@
 Shapes: N images of a split, B batch; images are (N, C, H, W), uint8 (0..255, read as [0, 1]) or float32.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -15,6 +16,7 @@ from torch import Tensor
 from vae_lab import noise
 from vae_lab.checks import choice, integer
 
+FEWEST = 10  # images in a split
 SPLIT_SEED = 0  # splits and static binarisation are part of the data set: they do not follow the run's seed
 
 
@@ -38,8 +40,14 @@ def random_split(images: Tensor, labels: Tensor | None, sizes: dict[str, int]) -
 
 
 def tenths(n: int) -> dict[str, int]:
-    """Sizes of train, val and test: 80, 10 and 10 per cent of ``n``."""
-    held_out = max(n // 10, 1)
+    """Sizes of train, val and test: 80, 10 and 10 per cent of ``n``, but at least ``FEWEST``.
+
+    Raises:
+        ValueError: when ``n`` is too small for that.
+    """
+    if n < 3 * FEWEST:
+        raise ValueError(f"path: holds {n} images; must be at least {3 * FEWEST} to be cut into train, val and test")
+    held_out = max(n // 10, FEWEST)
     return {"train": n - 2 * held_out, "val": held_out, "test": held_out}
 
 
@@ -67,6 +75,9 @@ class ImageData(LightningDataModule):
         self.binarize = choice("binarize", binarize, self.modes)
         self.seed = seed
         self.splits = self.load()
+        for name, split in self.splits.items():
+            if len(split.images) < FEWEST:
+                raise ValueError(f"{name}: holds {len(split.images)} images; must be at least {FEWEST} to say anything")
         train = self.splits["train"].images
         if batch_size > len(train):
             raise ValueError(f"batch_size={batch_size}: must be at most the training set's {len(train)} images")
@@ -101,7 +112,7 @@ class ImageData(LightningDataModule):
     def binarized(self, name: str) -> Split:
         """The split with each pixel drawn once, as uint8 0 or 255."""
         images, labels = self.splits[name]
-        threshold = torch.rand(images.shape, generator=noise.generator(SPLIT_SEED, f"binarize/{name}"))
+        threshold = noise.uniform(tuple(images.shape), seed=SPLIT_SEED, purpose=f"binarize/{name}")
         return Split((pixels(images) > threshold).byte() * 255, labels)
 
     def train_moments(self) -> tuple[Tensor, float]:
@@ -126,7 +137,7 @@ class ImageData(LightningDataModule):
 
     def drawn(self, x: Tensor, seed: int, step: int) -> Tensor:
         """Each pixel of x drawn as 0 or 1 with its value as probability."""
-        return (x > torch.rand(x.shape, generator=noise.generator(seed, "binarize", step))).float()
+        return (x > noise.uniform(tuple(x.shape), seed=seed, purpose="binarize", index=step)).float()
 
     def train_batch(self, step: int, order: Tensor) -> Tensor:
         """The training batch (B, C, H, W) of optimizer step ``step``, given its epoch's ``order``."""
@@ -134,19 +145,22 @@ class ImageData(LightningDataModule):
         x = pixels(self.splits["train"].images[order[start : start + self.batch_size]])
         return self.drawn(x, self.seed, step) if self.binarize == "dynamic" else x
 
-    def train_stream(self, steps: int) -> Iterator[Tensor]:
-        """``steps`` training batches, across epochs; each epoch has its own order."""
-        order = torch.empty(0)
-        for step in range(steps):
-            epoch, position = divmod(step, self.batches_per_epoch)
-            if position == 0:
-                size = len(self.splits["train"].images)
-                order = noise.permutation(size, seed=self.seed, purpose="order", index=epoch)
+    def epoch_order(self, epoch: int) -> Tensor:
+        """The order (N,) of the training images in an epoch."""
+        return noise.permutation(len(self.splits["train"].images), seed=self.seed, purpose="order", index=epoch)
+
+    def train_stream(self, stop: int, start: int = 0) -> Iterator[Tensor]:
+        """The training batches of steps ``start`` to ``stop``, across epochs; each epoch has its own order."""
+        order = self.epoch_order(start // self.batches_per_epoch)
+        for step in range(start, stop):
+            if step % self.batches_per_epoch == 0:
+                order = self.epoch_order(step // self.batches_per_epoch)
             yield self.train_batch(step, order)
 
     def eval_stream(self, name: str) -> Iterator[Tensor]:
-        """All images of a split, in order, in batches (B, C, H, W)."""
-        yield from map(pixels, self.splits[name].images.split(self.eval_batch_size))
+        """All images of a split, in order, in nearly equal batches (B, C, H, W) of at most ``eval_batch_size``."""
+        images = self.splits[name].images
+        yield from map(pixels, images.tensor_split(math.ceil(len(images) / self.eval_batch_size)))
 
     def train_dataloader(self) -> "Batches":
         assert self.trainer is not None

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vae_lab.data.images import ImageData, Split, random_split, tenths
+from vae_lab.data.images import FEWEST, ImageData, Split, random_split, tenths
 
 IMAGE_NAMES = {
     "all": ("images", "x", "data"),
@@ -45,7 +45,7 @@ def load(path: str, modified_ns: int) -> dict[str, Split]:
         names = ", ".join(IMAGE_NAMES["all"] + IMAGE_NAMES["train"])
         raise ValueError(f"path={path}: holds {', '.join(found) or 'nothing'}; needs images under one of: {names}")
     missing = [part for part in ("val", "test") if splits[part] is None]
-    held_out = {part: max(len(train.images) // 10, 1) for part in missing}
+    held_out = {part: max(len(train.images) // 10, FEWEST) for part in missing}
     sizes = {"train": len(train.images) - sum(held_out.values()), **held_out}
     whole = {part: split for part, split in splits.items() if split is not None}
     return check_alike(path, {**whole, **random_split(*train, sizes)})
@@ -76,8 +76,8 @@ def read_images(path: str, name: str, array: np.ndarray) -> Tensor:
         raise ValueError(f"path={path}: {name} is {array.dtype}; must be uint8 (0..255), bool or float")
     if array.ndim not in (3, 4) or (array.ndim == 4 and array.shape[-1] not in (1, 2, 3, 4)) or 0 in array.shape:
         raise ValueError(f"path={path}: {name} has shape {array.shape}; must be (N,H,W) or (N,H,W,C) with C at most 4")
-    if len(array) < 3:
-        raise ValueError(f"path={path}: {name} holds {len(array)} images; must be at least 3")
+    if len(array) < FEWEST:
+        raise ValueError(f"path={path}: {name} holds {len(array)} images; must be at least {FEWEST}")
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise ValueError(f"path={path}: {name} holds NaN or infinite values in {bad_images(array)} images")
     images = torch.from_numpy(array if array.dtype == np.uint8 else array.astype(np.float32))

@@ -11,6 +11,8 @@ from vae_lab.checks import choice, number
 from vae_lab.models.vae import VAE
 from vae_lab.priors import AR1, StandardNormal
 
+LARGEST_DELTA = 30.0  # nats per dimension: beyond, the bounds of the variance leave float32
+
 
 class DeltaVAE(VAE):
     """δ-VAE (Razavi et al. 2019): the loss is the VAE's, the rate is at least δ nats per image.
@@ -44,7 +46,7 @@ class DeltaVAE(VAE):
         self, *, latent_dim: int, delta: float = 1.0, variant: str = "ar1", steps: int = 2, **parts: Any
     ) -> None:
         self.variant = choice("variant", variant, self.variants)
-        number("delta", delta, above=0)
+        number("delta", delta, above=0, high=LARGEST_DELTA * latent_dim)
         prior = AR1(delta, latent_dim, steps) if variant == "ar1" else StandardNormal()
         super().__init__(latent_dim=latent_dim, prior=prior, **parts)
         self.register_buffer("delta", torch.tensor(float(delta)))

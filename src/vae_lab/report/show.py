@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from vae_lab.report.summary import Run, read_runs, setting_row, settings_of, summary_row, swept_keys, write_csv
+from vae_lab.report.summary import Run, read_runs, setting_row, settings_of, summary_row, swept_keys, text, write_csv
 from vae_lab.report.table import cell, show_runs
 from vae_lab.report.words import sentences
 from vae_lab.results import SWEEP, read_json, write_json
@@ -51,7 +51,9 @@ def summary_line(result: Mapping[str, Any]) -> str:
 def show_run(directory: Path, result: Mapping[str, Any]) -> None:
     """Print the result of a single run, and the next useful command."""
     run = Run(directory, result)
-    show_runs([run], list(run.overrides))
+    if run.overrides:
+        print(", ".join(f"{key}={text(run.overrides, key)}" for key in run.overrides))
+    show_runs([run], [])
     if run.status == "finished":
         metrics = result["metrics"]
         print(
@@ -70,7 +72,8 @@ def next_sweep(sweep: Path, seeded: bool) -> str:
     """What a person would most likely want to do after a sweep: more seeds, or a closer look at a run."""
     arguments = (read_json(sweep / SWEEP) or {}).get("arguments")
     if arguments and not seeded:
-        return f"{shlex.join(['python', '-m', 'vae_lab', *arguments])} seed=0,1,2"
+        kept = [argument for argument in arguments if not argument.startswith("hydra.sweep.dir=")]
+        return shlex.join(["python", "-m", "vae_lab", *kept, "seed=0,1,2"])
     return f"python -m vae_lab.evaluate run='{sweep}/RUN' k=5000"
 
 
@@ -79,5 +82,5 @@ def next_command(run: Run) -> str:
     if run.status == "diverged":
         return "the same with optimizer.lr=1e-4 or trainer.gradient_clip_val=1"
     if run.collapsed:
-        return "python -m vae_lab +experiment=collapse_sweep -m"
+        return f"python -m vae_lab.diagnose run='{run.directory}'"
     return f"python -m vae_lab.evaluate run='{run.directory}' k=5000"

@@ -54,6 +54,12 @@ class Run:
         return float(value) if isinstance(value, (int, float)) else None
 
     @property
+    def saturated(self) -> bool:
+        """Whether the mutual information lies within a nat of its ceiling: then it is no more than a lower bound."""
+        mi, ceiling = self.figure("test/mutual_information"), self.figure("test/mutual_information_ceiling")
+        return mi is not None and ceiling is not None and mi > ceiling - 1
+
+    @property
     def held_at_floor(self) -> bool:
         """Whether the rate sits where the method holds it, which says nothing about what z carries."""
         rate = self.figure("test/rate")
@@ -114,6 +120,12 @@ class Setting:
         return self.finished[0].cause if len(kinds) == 1 else ""
 
     @property
+    def in_use(self) -> str:
+        """Median, least and largest number of dimensions that the decoder uses."""
+        used = sorted(run.result["latent_dim"] - run.result["unused"] for run in self.finished)
+        return f"{median(used):g} [{used[0]}, {used[-1]}]" if used else "-"
+
+    @property
     def verdicts(self) -> str:
         """How many seeds ended how: ``2 full, 1 partial``."""
         ends = [str(run.result["verdict"]) if run.status == "finished" else run.status for run in self.runs]
@@ -134,11 +146,10 @@ def read_runs(sweep: Path) -> list[Run]:
 def swept_keys(sweep: Path, runs: Iterable[Run]) -> list[str]:
     """What was swept, seeds last: as ``sweep.json`` says, and whatever else differs between the runs."""
     declared = [str(key) for key in (read_json(sweep / SWEEP) or {}).get("swept", [])]
-    seen: dict[str, set[str]] = {}
-    for run in runs:
-        for key, value in run.overrides.items():
-            seen.setdefault(key, set()).add(str(value))
-    keys = list(dict.fromkeys([*declared, *(key for key, found in seen.items() if len(found) > 1)]))
+    runs = list(runs)
+    named = dict.fromkeys(key for run in runs for key in run.overrides)
+    differing = [key for key in named if len({text(run.overrides, key) for run in runs}) > 1]
+    keys = list(dict.fromkeys([*declared, *differing]))
     return sorted(keys, key=lambda key: key == "seed")
 
 
@@ -147,8 +158,8 @@ def settings_of(runs: Iterable[Run], keys: Sequence[str]) -> list[Setting]:
     grouped: dict[tuple[str, ...], list[Run]] = {}
     names = [key for key in keys if key != "seed"]
     for run in runs:
-        grouped.setdefault(tuple(str(run.overrides.get(key, "")) for key in names), []).append(run)
-    return [Setting({key: group[0].overrides.get(key, "") for key in names}, group) for group in grouped.values()]
+        grouped.setdefault(tuple(text(run.overrides, key) for key in names), []).append(run)
+    return [Setting({key: group[0].overrides.get(key, "-") for key in names}, group) for group in grouped.values()]
 
 
 def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -42,10 +42,12 @@ def cell(run: Run, title: str) -> str:
         return "-"
     if title == "active units":
         return f"{value:.0f} of {run.result['latent_dim']}"
-    ceiling = run.figure("test/mutual_information_ceiling")
-    if title == "MI" and ceiling is not None and value > ceiling - 1:
-        return f"≥ {rounded(value)}"
-    return rounded(value)
+    return bound(title, run.saturated) + rounded(value)
+
+
+def bound(title: str, saturated: bool) -> str:
+    """The sign in front of a mutual information near its ceiling, and of the prior gap that comes from it."""
+    return {"MI": "≥ ", "prior gap": "≤ "}.get(title, "") if saturated else ""
 
 
 def rounded(value: float, digits: int = 2) -> str:
@@ -67,7 +69,7 @@ class Content:
         figures = len(self.headings) - self.words
         for i, title in enumerate(self.headings):
             if i < figures:
-                table.add_column(title.replace(" ", "\n"), justify="right", no_wrap=True)
+                table.add_column(title if "(" in title else title.replace(" ", "\n"), justify="right", no_wrap=True)
             else:
                 table.add_column(title)
         for row in self.rows:
@@ -124,11 +126,12 @@ def settings_content(settings: Sequence[Setting], keys: Sequence[str], with_caus
         for title, name in FIGURES.items():
             spread = setting.spread(name)
             middle, low, high = (rounded(v, 0 if title == "active units" else 2) for v in spread or (0, 0, 0))
-            cells.append(f"{middle} [{low}, {high}]" if spread else "-")
+            sign = bound(title, any(run.saturated for run in setting.finished))
+            cells.append(f"{sign}{middle} [{low}, {high}]" if spread else "-")
         values = [text(setting.values, key) for key in names]
         cause = [setting.cause] if with_cause else []
-        rows.append([*values, str(len(setting.runs)), *cells, setting.verdicts, *cause])
-    headings = [*short_names(names), "seeds", *FIGURES, "verdicts", *(["cause"] if with_cause else [])]
+        rows.append([*values, str(len(setting.runs)), *cells, setting.in_use, setting.verdicts, *cause])
+    headings = [*short_names(names), "seeds", *FIGURES, "dims used", "verdicts", *(["cause"] if with_cause else [])]
     return Content(headings, rows, words=1 + with_cause)
 
 

@@ -27,20 +27,23 @@ def count(finished: Sequence[Run]) -> str:
     """How many runs ended with which verdict."""
     kinds = [run.result["verdict"] for run in finished]
     full, partial, none = (kinds.count(kind) for kind in ("full", "partial", "none"))
-    runs = "1 run" if len(kinds) == 1 else f"{len(kinds)} runs"
-    return f"{runs}: {full} collapsed (z is ignored), {partial} with some dimensions unused, {none} with all in use."
+    if len(kinds) == 1:
+        return f"The posterior's collapse: {finished[0].verdict}."
+    counts = f"{full} collapsed (z is ignored), {partial} with some dimensions unused, {none} with all in use"
+    return f"{len(kinds)} runs: {counts}."
 
 
 def by_value(finished: Sequence[Run], key: str) -> str:
     """How often each value of a key collapsed, and its mean KL over the rest of the grid."""
     groups: dict[str, list[Run]] = {}
-    for run in finished:
+    for run in (run for run in finished if key in run.overrides):
         groups.setdefault(text(run.overrides, key), []).append(run)
     parts = []
     for value, group in groups.items():
         rate = mean(run.figure("test/rate") or 0.0 for run in group)
         parts.append(f"{value}: {sum(run.collapsed for run in group)} of {len(group)} collapsed, mean KL {rate:.2f}")
-    return f"{key} = " + "; ".join(parts) + "."
+    where = "" if all(key in run.overrides for run in finished) else " (where it applies)"
+    return f"{key}{where} = " + "; ".join(parts) + "."
 
 
 def awakenings(settings: Sequence[Setting]) -> list[str]:
@@ -125,6 +128,10 @@ def cautions(finished: Sequence[Run], settings: Sequence[Setting]) -> list[str]:
     if unfinished:
         which = "It was" if len(finished) == 1 else f"{unfinished} of {len(finished)} were"
         lines.append(f"{which} still improving at the end: raise trainer.max_steps before you compare.")
+    blind = sum(run.result.get("unfinished") is None for run in finished)
+    if blind:
+        which = "It is" if len(finished) == 1 else f"{blind} of {len(finished)} are"
+        lines.append(f"{which} too short, or annealed too late, to tell whether training had settled.")
     if len({run.result.get("steps") for run in finished}) > 1:
         lines.append("The runs differ in their number of steps: equal epochs are not equal training.")
     return lines
