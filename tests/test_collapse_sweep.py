@@ -21,7 +21,7 @@ def test_collapse_sweep_shows_what_it_must(tmp_path):
     runs = [json.loads(path.read_text()) for path in sweep.glob("*/result.json")]
     with (sweep / "summary.csv").open() as file:
         assert len(list(csv.DictReader(file))) == len(runs) == 24
-    assert all(run["status"] == "finished" and run["steps"] == 1500 for run in runs)
+    assert all(run["status"] == "finished" and run["steps"] == 1200 for run in runs)
     verdicts = {run["verdict"] for run in runs}
     assert "none" in verdicts
     assert verdicts & {"full", "partial"}
