@@ -42,14 +42,14 @@ def diagnosis_of(config, directory):
 @pytest.mark.parametrize(("kind", "certainty", "overrides"), CAUSES.values(), ids=CAUSES.keys())
 def test_names_the_cause(kind, certainty, overrides, compose_config, tmp_path):
     found = diagnosis_of(compose_config(*STEPS, *overrides), tmp_path)
-    assert (found.kind, found.certainty) == (kind, certainty), found
+    assert (found.cause.kind, found.cause.certainty) == (kind, certainty), found
 
 
 @pytest.mark.parametrize("overrides", HEALTHY.values(), ids=HEALTHY.keys())
 def test_names_no_cause_for_a_healthy_run(overrides, compose_config, tmp_path):
     found = diagnosis_of(compose_config(*STEPS, *overrides), tmp_path)
-    assert found.kind == "none", found
-    assert found.cause.startswith("not collapsed")
+    assert found.cause.kind == "none", found
+    assert found.cause.words.startswith("not collapsed")
 
 
 def test_a_decoder_that_does_not_read_z_is_established(compose_config, tmp_path, monkeypatch):
@@ -58,7 +58,7 @@ def test_a_decoder_that_does_not_read_z_is_established(compose_config, tmp_path,
     forward = MLPDecoder.forward
     monkeypatch.setattr(MLPDecoder, "forward", lambda self, z: forward(self, z * 0))
     found = diagnosis_of(compose_config(*STEPS), tmp_path)
-    assert (found.kind, found.certainty) == ("decoder", "established"), found
+    assert (found.cause.kind, found.cause.certainty) == ("decoder", "established"), found
 
 
 PAID = {"effective_beta": 1.0, "spectrum": [3.0, 2.0], "latent_dim": 2, "steps": 100}
@@ -70,32 +70,32 @@ def test_a_floor_with_nothing_encoded_is_no_used_latent():
             **PAID, verdict="full", rate=1.0, rate_floor=1.0, held_at_floor=True, shuffle_gap=0.01, model="DeltaVAE"
         )
     )
-    assert (found.kind, found.certainty) == ("floor", "established")
-    assert "nothing is encoded" in found.cause
+    assert (found.cause.kind, found.cause.certainty) == ("floor", "established")
+    assert "nothing is encoded" in found.cause.words
 
 
 def test_a_kl_that_rose_and_fell_is_said_with_its_step_and_weight():
     rates = [(10, 1.0), (20, 4.0), (30, 0.5), (40, 0.01)]
     evidence = Evidence(**PAID, verdict="full", rate=0.01, shuffle_gap=0.01, rates=rates, weights={20: 0.4, 40: 1.0})
     found = diagnose(evidence)
-    assert (found.kind, found.certainty) == ("fell", "likely")
-    assert "rose to 4.00 nats at step 20, and fell as kl_weight went on from 0.4 to 1" in found.cause
+    assert (found.cause.kind, found.cause.certainty) == ("fell", "likely")
+    assert "rose to 4.00 nats at step 20, and fell as kl_weight went on from 0.4 to 1" in found.cause.words
 
 
 def test_a_kl_that_fell_under_a_constant_weight_is_no_proof_of_anything():
     rates = [(10, 1.0), (20, 4.0), (30, 0.5), (40, 0.01)]
     evidence = Evidence(**PAID, verdict="full", rate=0.01, shuffle_gap=0.01, rates=rates, weights={20: 1.0, 40: 1.0})
-    assert diagnose(evidence).kind == "unknown"
+    assert diagnose(evidence).cause.kind == "unknown"
 
 
 def test_without_a_fitting_figure_no_cause_is_named():
     found = diagnose(Evidence(**PAID, verdict="full", rate=0.0, shuffle_gap=0.01, rates=[(50, 0.0), (100, 0.0)]))
-    assert (found.kind, found.certainty) == ("unknown", "")
+    assert (found.cause.kind, found.cause.certainty) == ("unknown", "")
 
 
 def test_a_partial_collapse_counts_what_is_in_use():
     found = diagnose(Evidence(**PAID | {"latent_dim": 16}, verdict="partial", unused=12, rate=3.0))
-    assert found.cause == "not collapsed: 4 of 16 dimensions in use, the others cost nothing"
+    assert found.cause.words == "not collapsed: 4 of 16 dimensions in use, the others cost nothing"
 
 
 def call(*arguments, cwd):

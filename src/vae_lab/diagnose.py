@@ -85,19 +85,17 @@ def as_number(name: str, text: str) -> float:
 def show_diagnosis(found: Diagnosis, overrides: Mapping[str, Any] | None) -> None:
     """Print checks, cause and the one thing to try."""
     show(words_table(found.checks))
-    if found.kind == "none":
-        print(found.cause)
+    kind, words, certainty, change = found.cause
+    if kind == "none":
+        print(words)
         print(
             "next: python -m vae_lab +experiment=collapse_sweep -m"
             if overrides is not None
             else "next: nothing to mend"
         )
         return
-    print(f"cause ({found.certainty}): {found.cause}" if found.certainty else f"cause: {found.cause}")
-    if overrides is not None:
-        print(f"try: {retry(overrides, found.change)}")
-    else:
-        print(f"try: {ELSEWHERE[found.kind]}")
+    print(f"cause ({certainty}): {words}" if certainty else f"cause: {words}")
+    print(f"try: {ELSEWHERE[kind] if overrides is None else retry(overrides, change)}")
 
 
 ELSEWHERE = {

@@ -8,7 +8,7 @@ Where the figures support no cause, none is named.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 from vae_lab.verdict import held_at_floor
 
@@ -65,14 +65,22 @@ class Evidence:
         return len(last) == 3 and all(a < b for a, b in pairwise(last)) and last[-1] > 1.5 * last[0]
 
 
-@dataclass(frozen=True)
-class Diagnosis:
-    """``kind`` names the cause for programs, ``cause`` for people; ``change`` is what to try, as overrides."""
+class Cause(NamedTuple):
+    """``kind`` names it for programs, ``words`` for people; ``change`` is what to try, as overrides.
+
+    ``certainty`` is ``established``, ``likely``, or empty where nothing is claimed.
+    """
 
     kind: str
-    cause: str
+    words: str
     certainty: str
     change: Mapping[str, Any]
+
+
+class Diagnosis(NamedTuple):
+    """The one cause, and what was looked at: (check, figure in words)."""
+
+    cause: Cause
     checks: Sequence[tuple[str, str]]
 
 
@@ -90,12 +98,11 @@ def evidence_of(result: Mapping[str, Any], curves: Mapping[str, tuple[Sequence[i
 
 def diagnose(evidence: Evidence) -> Diagnosis:
     """Run all checks in order and name the one cause that their figures support."""
-    kind, cause, certainty, change = name_cause(evidence)
-    return Diagnosis(kind, cause, certainty, change, list(checks(evidence)))
+    return Diagnosis(name_cause(evidence), checks(evidence))
 
 
-def name_cause(e: Evidence) -> tuple[str, str, str, dict[str, Any]]:
-    """(kind, cause in words, certainty, overrides to try): the first that fits."""
+def name_cause(e: Evidence) -> Cause:
+    """The first cause that fits."""
     starved = bool(e.spectrum) and e.effective_beta >= e.spectrum[0]
     low = e.rate is not None and e.rate < 0.1 if e.verdict is None else e.verdict == "full"
     if not low and not (starved and e.held_at_floor):
@@ -104,14 +111,10 @@ def name_cause(e: Evidence) -> tuple[str, str, str, dict[str, Any]]:
     if e.distortion_reduction == "mean" and (starved or not e.spectrum):
         times = f"{e.rate_weight * e.kl_weight:g} × {e.pixels} pixels" if e.pixels else "β × the number of pixels"
         cause = f"{only_floor}pixels are averaged, not summed: effective β = {times} = {e.effective_beta:g}"
-        return "averaged", cause, certainty(starved), {"model.distortion_reduction": "sum"}
+        return Cause("averaged", cause, certainty(starved), {"model.distortion_reduction": "sum"})
     if low and e.shuffle_gap == 0 and not any(e.shuffle_gap_dim):
-        return (
-            "decoder",
-            "the decoder does not read z: no exchange of z changes its answer",
-            "established",
-            {"decoder": "mlp"},
-        )
+        words = "the decoder does not read z: no exchange of z changes its answer"
+        return Cause("decoder", words, "established", {"decoder": "mlp"})
     if starved:
         return starvation(e, only_floor)
     if e.likelihood == "Gaussian" and (e.variance or 0) >= 1 and not e.spectrum:
@@ -124,47 +127,49 @@ def certainty(proven: bool) -> str:
     return "established" if proven else "likely"
 
 
-def not_collapsed(e: Evidence) -> tuple[str, str, str, dict[str, Any]]:
+def not_collapsed(e: Evidence) -> Cause:
     """The answer where z is in use."""
     if e.verdict == "partial" and e.latent_dim:
         used = e.latent_dim - e.unused
-        return "none", f"not collapsed: {used} of {e.latent_dim} dimensions in use, the others cost nothing", "", {}
-    return "none", "not collapsed", "", {}
+        words = f"not collapsed: {used} of {e.latent_dim} dimensions in use, the others cost nothing"
+        return Cause("none", words, "", {})
+    return Cause("none", "not collapsed", "", {})
 
 
-def starvation(e: Evidence, only_floor: str) -> tuple[str, str, str, dict[str, Any]]:
+def starvation(e: Evidence, only_floor: str) -> Cause:
     """β, or a Gaussian's variance, above all that the data pay for."""
     top = e.spectrum[0]
     if e.likelihood == "Gaussian" and top <= 1:
         return variance_cause(e, only_floor, "established")
     cause = f"{only_floor}β = {e.effective_beta:.3g} is too large: these data pay for β < {top:.3g}"
-    change = {"model.beta": float(f"{min(1.0, top / 3):.1g}")}
-    return "beta", cause, "established", change if e.model in (None, "BetaVAE") else {"model": "beta_vae", **change}
+    change: dict[str, Any] = {"model.beta": float(f"{min(1.0, top / 3):.1g}")}
+    change = change if e.model in (None, "BetaVAE") else {"model": "beta_vae", **change}
+    return Cause("beta", cause, "established", change)
 
 
-def variance_cause(e: Evidence, only_floor: str, grade: str) -> tuple[str, str, str, dict[str, Any]]:
+def variance_cause(e: Evidence, only_floor: str, grade: str) -> Cause:
     """A fixed variance that drowns the data even at β = 1."""
     variance = e.variance or 1.0
     limit = f", the data's largest variance is {e.spectrum[0] * variance:.3g}" if e.spectrum else ""
     cause = f"{only_floor}σ² = {variance:g} is too large: βσ² = {e.effective_beta * variance:.3g}{limit}"
-    return "variance", cause, grade, {"likelihood": "gaussian_learned"}
+    return Cause("variance", cause, grade, {"likelihood": "gaussian_learned"})
 
 
-def unpaid(e: Evidence) -> tuple[str, str, str, dict[str, Any]]:
+def unpaid(e: Evidence) -> Cause:
     """z is ignored although the data would pay for it, as far as that is known."""
     if e.steps and (e.still_rising or e.unfinished):
         change = {"trainer.max_steps": 5 * e.steps}
-        return "short", f"the run is too short: after {e.steps} steps it was still improving", "likely", change
+        return Cause("short", f"the run is too short: after {e.steps} steps it was still improving", "likely", change)
     weight = weight_at(e.weights, e.peak[0]) if e.peak else None
     if e.peak and weight is not None and weight < e.kl_weight:
         step, rate = e.peak
         went = f"kl_weight went on from {weight:g} to {e.kl_weight:g}"
         cause = f"the KL rose to {rate:.2f} nats at step {step}, and fell as {went}"
-        return "fell", cause, "likely", {"annealing": "linear", "annealing.steps": 2 * e.schedule_end or e.steps}
+        return Cause("fell", cause, "likely", {"annealing": "linear", "annealing.steps": 2 * e.schedule_end or e.steps})
     if e.held_at_floor:
         cause = f"the method holds the rate at its floor of {e.rate_floor:.3g} nats, and nothing is encoded in it"
-        return "floor", cause, "established", {"model": "beta_vae"}
-    return "unknown", "no cause that these figures support", "", {"seed": "0,1,2"}
+        return Cause("floor", cause, "established", {"model": "beta_vae"})
+    return Cause("unknown", "no cause that these figures support", "", {"seed": "0,1,2"})
 
 
 def weight_at(weights: Mapping[int, float], step: int) -> float | None:
@@ -207,14 +212,10 @@ def checks(e: Evidence) -> list[tuple[str, str]]:
 def way(e: Evidence) -> str:
     """How the rate went on the validation split."""
     last_step, last = e.rates[-1]
+    if e.still_rising:
+        return f"still rising: {last:.3f} nats at step {last_step}"
     if e.peak is None:
-        trend = (
-            "still rising"
-            if e.still_rising
-            else "never rose"
-            if max(r for _, r in e.rates) < 0.1
-            else "rose and stayed"
-        )
+        trend = "never rose" if max(rate for _, rate in e.rates) < 0.1 else "rose and stayed"
         return f"{trend}: {last:.3f} nats at step {last_step}"
     step, rate = e.peak
     weight = weight_at(e.weights, step)

@@ -75,7 +75,7 @@ class Run:
     @property
     def cause(self) -> str:
         """The cause of its collapse in words, empty where there is none."""
-        return self.diagnosis.cause if self.diagnosis and self.diagnosis.kind != "none" else ""
+        return self.diagnosis.cause.words if self.diagnosis and self.diagnosis.cause.kind != "none" else ""
 
     @property
     def verdict(self) -> str:
@@ -116,7 +116,7 @@ class Setting:
     @property
     def cause(self) -> str:
         """The cause on which all seeds agree, empty where there is none."""
-        kinds = {run.diagnosis.kind for run in self.finished if run.diagnosis}
+        kinds = {run.diagnosis.cause.kind for run in self.finished if run.diagnosis}
         return self.finished[0].cause if len(kinds) == 1 else ""
 
     @property
