@@ -27,6 +27,12 @@ def result(verdict="none", rate=3.0, *, seed=0, floor=0.0, status="finished", st
     }  # fmt: skip
 
 
+FULL_OBJECTIVE = {
+    "model": "BetaVAE", "pixels": 64, "distortion_reduction": "sum", "kl_weight": 1.0, "rate_weight": 2.0,
+    "schedule_end": 0,
+}  # fmt: skip
+
+
 @pytest.fixture
 def sweep(tmp_path):
     """Makes a sweep directory of results."""
@@ -125,8 +131,18 @@ def test_broken_directories_are_passed_over(sweep):
 
 
 def test_mutual_information_near_its_ceiling_is_a_lower_bound(tmp_path):
-    assert cell(Run(tmp_path, result(rate=3.0)), "MI") == "2.70"
-    assert cell(Run(tmp_path, result(rate=5.5)), "MI") == "≥ 4.95"
+    assert cell(Run(tmp_path, result(rate=3.0)), "MI", "test/mutual_information") == "2.70"
+    assert cell(Run(tmp_path, result(rate=5.5)), "MI", "test/mutual_information") == "≥ 4.95"
+
+
+def test_gaussian_sweeps_show_the_linear_prediction(sweep, capsys):
+    objective = {"likelihood": "Gaussian", "effective_beta": 2.0, "spectrum": [4 / 0.3, 2 / 0.3], "variance": 0.3}
+    gaussian = result(a=1) | {"objective": objective | FULL_OBJECTIVE}
+    finish(sweep(gaussian, result(a=2)))
+    printed = capsys.readouterr().out
+    row = next(line.split() for line in printed.splitlines() if line.split()[:1] == ["1"])
+    assert "1.55" in row  # ½ ln(4/.6) + ½ ln(2/.6): λ = 4, 2 at βσ² = .6
+    assert "linear KL is the linear VAE's" in printed
 
 
 def test_zero_has_no_minus():

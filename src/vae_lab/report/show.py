@@ -6,7 +6,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from vae_lab.report.summary import Run, read_runs, setting_row, settings_of, summary_row, swept_keys, text, write_csv
+from vae_lab.report.summary import (
+    FIGURES,
+    Run,
+    read_runs,
+    setting_row,
+    settings_of,
+    summary_row,
+    swept_keys,
+    text,
+    write_csv,
+)
 from vae_lab.report.table import cell, show_runs
 from vae_lab.report.words import sentences
 from vae_lab.results import SWEEP, read_json, write_json
@@ -44,7 +54,7 @@ def summary_line(result: Mapping[str, Any]) -> str:
     run = Run(Path(), result)
     if run.status != "finished":
         return f"{run.status}: {result.get('reason')}; {result['seconds']:.1f} s"
-    shown = ", ".join(f"{title} {cell(run, title)}" for title in ("ELBO", "KL (rate)", "distortion"))
+    shown = ", ".join(f"{title} {cell(run, title, FIGURES[title])}" for title in ("ELBO", "KL (rate)", "distortion"))
     return f"{shown}; {run.verdict}; {result['seconds']:.1f} s"
 
 

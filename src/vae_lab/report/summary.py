@@ -8,8 +8,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import numpy as np
+
 from vae_lab.diagnosis import Diagnosis, diagnose, evidence_of
 from vae_lab.results import SWEEP, read_curves, read_json, runs_of
+from vae_lab.spectrum import water_filling
 from vae_lab.verdict import describe, held_at_floor
 
 FIGURES = {
@@ -21,6 +24,15 @@ FIGURES = {
     "active units": "test/active_units",
     "shuffle gap": "test/shuffle_gap",
 }
+
+
+LINEAR_RATE = "theory/rate"
+
+
+def figures_of(runs: Iterable["Run"]) -> dict[str, str]:
+    """The figures of a table by heading; for Gaussian likelihoods with the linear prediction of the rate beside it."""
+    gaussian = any(run.linear_rate is not None for run in runs)
+    return FIGURES | ({"linear KL": LINEAR_RATE} if gaussian else {})
 
 
 @dataclass(frozen=True)
@@ -48,8 +60,20 @@ class Run:
         """Whether the verdict is ``full``."""
         return self.result.get("verdict") == "full"
 
+    @cached_property
+    def linear_rate(self) -> float | None:
+        """What a linear VAE's rate would be on these data, for a Gaussian likelihood; None for others."""
+        objective = self.result.get("objective") or {}
+        if objective.get("likelihood") != "Gaussian" or not objective["effective_beta"]:
+            return None
+        return water_filling(
+            np.array(objective["spectrum"]), objective["effective_beta"], self.result["latent_dim"]
+        ).rate
+
     def figure(self, name: str) -> float | None:
         """A figure of the run, None where it has none."""
+        if name == LINEAR_RATE:
+            return self.linear_rate
         value = (self.result.get("metrics") or {}).get(name)
         return float(value) if isinstance(value, (int, float)) else None
 
@@ -181,6 +205,7 @@ def summary_row(run: Run, keys: Sequence[str]) -> dict[str, Any]:
         "seed": run.seed,
         **{name: run.result.get(name, "") for name in about},
         **{name: value for name, value in metrics.items() if not isinstance(value, list)},
+        LINEAR_RATE: run.linear_rate if run.linear_rate is not None else "",
         "effective_beta": (run.result.get("objective") or {}).get("effective_beta", ""),
         "cause": run.cause,
         "seconds": run.result.get("seconds", ""),

@@ -10,7 +10,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from vae_lab.report.summary import FIGURES, Run, Setting, settings_of, text
+from vae_lab.report.summary import Run, Setting, figures_of, settings_of, text
 
 WIDE = 1000  # columns of a table that goes to a file or a pipe: as many as it needs
 
@@ -35,9 +35,9 @@ def short_names(keys: Sequence[str]) -> list[str]:
     return [name if last.count(name) == 1 else key for name, key in zip(last, keys, strict=True)]
 
 
-def cell(run: Run, title: str) -> str:
-    """One figure of a run as the table shows it."""
-    value = run.figure(FIGURES[title])
+def cell(run: Run, title: str, name: str) -> str:
+    """One figure of a run as the table shows it: ``name`` is its name, ``title`` the column's."""
+    value = run.figure(name)
     if value is None:
         return "-"
     if title == "active units":
@@ -107,23 +107,30 @@ def latex_text(text: str) -> str:
 
 def runs_content(runs: Sequence[Run], keys: Sequence[str], with_cause: bool) -> Content:
     """A row per run, which ends with the cause of its collapse when asked for."""
-    rows = []
+    rows, figures = [], figures_of(runs)
     for run in runs:
         seconds = run.result.get("seconds")
         values = [text(run.overrides, key) for key in keys]
         ending = [f"{seconds:.1f}" if seconds is not None else "-", run.short_verdict]
-        rows.append([*values, *(cell(run, t) for t in FIGURES), *ending, *([run.cause] if with_cause else [])])
-    headings = [*short_names(keys), *FIGURES, "seconds", "verdict", *(["cause"] if with_cause else [])]
+        rows.append(
+            [
+                *values,
+                *(cell(run, *column) for column in figures.items()),
+                *ending,
+                *([run.cause] if with_cause else []),
+            ]
+        )
+    headings = [*short_names(keys), *figures, "seconds", "verdict", *(["cause"] if with_cause else [])]
     return Content(headings, rows, words=1 + with_cause)
 
 
 def settings_content(settings: Sequence[Setting], keys: Sequence[str], with_cause: bool) -> Content:
     """A row per setting: median [least, largest] over its seeds."""
     names = [key for key in keys if key != "seed"]
-    rows = []
+    rows, figures = [], figures_of(run for setting in settings for run in setting.runs)
     for setting in settings:
         cells = []
-        for title, name in FIGURES.items():
+        for title, name in figures.items():
             spread = setting.spread(name)
             middle, low, high = (rounded(v, 0 if title == "active units" else 2) for v in spread or (0, 0, 0))
             sign = bound(title, any(run.saturated for run in setting.finished))
@@ -131,7 +138,7 @@ def settings_content(settings: Sequence[Setting], keys: Sequence[str], with_caus
         values = [text(setting.values, key) for key in names]
         cause = [setting.cause] if with_cause else []
         rows.append([*values, str(len(setting.runs)), *cells, setting.in_use, setting.verdicts, *cause])
-    headings = [*short_names(names), "seeds", *FIGURES, "dims used", "verdicts", *(["cause"] if with_cause else [])]
+    headings = [*short_names(names), "seeds", *figures, "dims used", "verdicts", *(["cause"] if with_cause else [])]
     return Content(headings, rows, words=1 + with_cause)
 
 

@@ -132,6 +132,8 @@ def cautions(finished: Sequence[Run], settings: Sequence[Setting]) -> list[str]:
     if blind:
         which = "It is" if len(finished) == 1 else f"{blind} of {len(finished)} are"
         lines.append(f"{which} too short, or annealed too late, to tell whether training had settled.")
+    if any(run.linear_rate is not None for run in finished):
+        lines.append("linear KL is the linear VAE's on these data, beside the measurement: a prediction, not a bound.")
     if len({run.result.get("steps") for run in finished}) > 1:
         lines.append("The runs differ in their number of steps: equal epochs are not equal training.")
     return lines
