@@ -153,6 +153,12 @@ def test_single_run_prints_table_and_next_command(cli, tmp_path):
     assert json.loads(result.read_text())["status"] == "finished"
 
 
+def test_an_experiment_without_m_says_that_it_has_a_grid(cli):
+    outcome = cli("experiment=smoke")
+    assert outcome.code == 0, outcome.err
+    assert "note: this was one run; the experiment has a grid, which -m sweeps" in outcome.out
+
+
 def test_experiment_works_without_plus_and_with_overrides_behind_m(cli, tmp_path):
     outcome = cli("experiment=smoke", "-m", "model=vae,beta_vae", "seed=0")
     assert outcome.code == 0, outcome.err

@@ -113,6 +113,8 @@ def perform(config: DictConfig, about: HydraConf) -> float:
         print(f"{position} {name}: {report.summary_line(result)}; {position.time_left(finished=1)}", flush=True)
     else:
         report.show_run(directory, result)
+        if about.sweeper.get("params"):
+            print("note: this was one run; the experiment has a grid, which -m sweeps")
     return float(result["metrics"].get("test/elbo", "nan"))
 
 

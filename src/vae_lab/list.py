@@ -35,7 +35,8 @@ def main() -> None:
     print("\nSwept names (KEY=VALUE,VALUE -m)")
     for key, meaning in SWEPT.items():
         print(f"  {key:<18} {meaning}")
-    print("\nCommands: python -m vae_lab, vae_lab.evaluate run=latest, vae_lab.list")
+    print("\nCommands (python -m ...; each answers --help)")
+    print("  vae_lab, vae_lab.diagnose, vae_lab.theory, vae_lab.evaluate, vae_lab.report, vae_lab.list")
 
 
 if __name__ == "__main__":
