@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from vae_lab.verdict import held_at_floor
+from vae_lab.verdict import held_at_floor, is_used
 
 ROSE = 0.3  # nats of rate above its end that count as "rose and then fell"
 
@@ -38,6 +38,7 @@ class Evidence:
     shuffle_gap: float | None = None
     shuffle_gap_se: float = 0.0
     shuffle_gap_dim: Sequence[float] = ()
+    shuffle_gap_dim_se: Sequence[float] = ()
     model: str | None = None
     steps: int | None = None
     unfinished: bool | None = False
@@ -192,7 +193,8 @@ def checks(e: Evidence) -> list[tuple[str, str]]:
     if e.rates:
         found.append(("the KL's way", way(e)))
     if e.shuffle_gap is not None:
-        dims = [f"z{j}" for j, gap in enumerate(e.shuffle_gap_dim) if gap >= 0.01]
+        pairs = enumerate(zip(e.shuffle_gap_dim, e.shuffle_gap_dim_se, strict=True))
+        dims = [f"z{j}" for j, (gap, error) in pairs if is_used(gap, error)]
         carried = f"; by dimension: {', '.join(dims[:8]) or 'none'}{' ...' if len(dims) > 8 else ''}"
         found.append(("shuffling z costs", f"{e.shuffle_gap:.3f} ± {e.shuffle_gap_se:.3f} nats{carried}"))
     if e.mutual_information is not None:

@@ -29,7 +29,7 @@ def judge(gap: float, gap_se: float, gap_dim: Sequence[float], gap_dim_se: Seque
     Otherwise a dimension is unused when shuffling it alone costs less than max(0.01 nats, 2 standard errors);
     ``partial`` when some are, ``none`` when all are used.
     """
-    unused = sum(g < max(UNUSED_GAP, 2 * se) for g, se in zip(gap_dim, gap_dim_se, strict=True))
+    unused = sum(not is_used(g, se) for g, se in zip(gap_dim, gap_dim_se, strict=True))
     if gap < max(FULL_GAP, 2 * gap_se) or mi < FULL_MI:
         return Verdict("full", len(gap_dim), len(gap_dim))
     return Verdict("partial" if unused else "none", unused, len(gap_dim))
@@ -40,6 +40,11 @@ def describe(kind: str, unused: int, latent_dim: int) -> str:
     if kind == "partial":
         return f"partial: {unused} of {latent_dim} unused"
     return {"full": "full: z is ignored", "none": "none: all in use"}[kind]
+
+
+def is_used(gap: float, standard_error: float) -> bool:
+    """Whether shuffling one dimension alone costs enough, in nats per image, to say that the decoder uses it."""
+    return gap >= max(UNUSED_GAP, 2 * standard_error)
 
 
 def held_at_floor(rate: float, floor: float) -> bool:
