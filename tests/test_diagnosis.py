@@ -64,6 +64,15 @@ def test_a_decoder_that_does_not_read_z_is_established(compose_config, tmp_path,
 PAID = {"effective_beta": 1.0, "spectrum": [3.0, 2.0], "latent_dim": 2, "steps": 100}
 
 
+@pytest.mark.parametrize(
+    ("model", "grade"), [("BetaVAE", "established"), ("DeltaVAE", "likely"), ("InfoVAE", "likely")]
+)
+def test_the_spectrum_proves_nothing_for_other_priors_and_losses(model, grade):
+    starved = PAID | {"effective_beta": 5.0}
+    found = diagnose(Evidence(**starved, verdict="full", rate=0.0, shuffle_gap=0.01, model=model))
+    assert (found.cause.kind, found.cause.certainty) == ("beta", grade)
+
+
 def test_a_floor_with_nothing_encoded_is_no_used_latent():
     found = diagnose(
         Evidence(

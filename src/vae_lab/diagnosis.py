@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from vae_lab.verdict import held_at_floor, is_used
 
+PLAIN = (None, "VAE", "BetaVAE")  # models whose prior is N(0, I) and whose loss has no further term
 ROSE = 0.3  # nats of rate above its end that count as "rose and then fell"
 
 
@@ -112,7 +113,7 @@ def name_cause(e: Evidence) -> Cause:
     if e.distortion_reduction == "mean" and (starved or not e.spectrum):
         times = f"{e.rate_weight * e.kl_weight:g} × {e.pixels} pixels" if e.pixels else "β × the number of pixels"
         cause = f"{only_floor}pixels are averaged, not summed: effective β = {times} = {e.effective_beta:g}"
-        return Cause("averaged", cause, certainty(starved), {"model.distortion_reduction": "sum"})
+        return Cause("averaged", cause, certainty(e, starved), {"model.distortion_reduction": "sum"})
     if low and e.shuffle_gap == 0 and not any(e.shuffle_gap_dim):
         words = "the decoder does not read z: no exchange of z changes its answer"
         return Cause("decoder", words, "established", {"decoder": "mlp"})
@@ -123,9 +124,9 @@ def name_cause(e: Evidence) -> Cause:
     return unpaid(e)
 
 
-def certainty(proven: bool) -> str:
-    """The two grades of a cause."""
-    return "established" if proven else "likely"
+def certainty(e: Evidence, starved: bool) -> str:
+    """The grade of a cause that rests on the spectrum, whose theory is that of the plain ELBO with a weight."""
+    return "established" if starved and e.model in PLAIN else "likely"
 
 
 def not_collapsed(e: Evidence) -> Cause:
@@ -141,11 +142,11 @@ def starvation(e: Evidence, only_floor: str) -> Cause:
     """β, or a Gaussian's variance, above all that the data pay for."""
     top = e.spectrum[0]
     if e.likelihood == "Gaussian" and top <= 1:
-        return variance_cause(e, only_floor, "established")
+        return variance_cause(e, only_floor, certainty(e, True))
     cause = f"{only_floor}β = {e.effective_beta:.3g} is too large: these data pay for β < {top:.3g}"
     change: dict[str, Any] = {"model.beta": float(f"{min(1.0, top / 3):.1g}")}
     change = change if e.model in (None, "BetaVAE") else {"model": "beta_vae", **change}
-    return Cause("beta", cause, "established", change)
+    return Cause("beta", cause, certainty(e, True), change)
 
 
 def variance_cause(e: Evidence, only_floor: str, grade: str) -> Cause:
