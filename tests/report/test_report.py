@@ -1,6 +1,7 @@
 """Tables and words: they say what the results say, and no more than the seeds support."""
 
 import csv
+import os
 
 import pytest
 
@@ -143,6 +144,23 @@ def test_gaussian_sweeps_show_the_linear_prediction(sweep, capsys):
     row = next(line.split() for line in printed.splitlines() if line.split()[:1] == ["1"])
     assert "1.55" in row  # ½ ln(4/.6) + ½ ln(2/.6): λ = 4, 2 at βσ² = .6
     assert "linear KL is the linear VAE's" in printed
+
+
+def test_a_narrow_terminal_cuts_no_figure_and_moves_causes_below(sweep, monkeypatch, capsys):
+    objective = FULL_OBJECTIVE | {"likelihood": "Bernoulli", "effective_beta": 4.0, "spectrum": [3.0], "variance": None}
+    collapsed = result("full", 0.0, beta=4) | {"objective": objective}
+    directory = sweep(collapsed, result(beta=1))
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("shutil.get_terminal_size", lambda: os.terminal_size((80, 24)))
+    finish(directory)
+    narrow = capsys.readouterr().out
+    assert "…" not in narrow
+    assert "cause: β = 4 is too large: these data pay for β < 3\n  beta=4\n" in narrow
+    monkeypatch.setattr("shutil.get_terminal_size", lambda: os.terminal_size((250, 24)))
+    finish(directory)
+    wide = capsys.readouterr().out
+    assert "cause:" not in wide
+    assert any(line.rstrip().endswith("these data pay for β < 3") for line in wide.splitlines())
 
 
 def test_zero_has_no_minus():

@@ -1,6 +1,7 @@
 """Tables for the terminal."""
 
 import re
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,21 +13,25 @@ from rich.table import Table
 
 from vae_lab.report.summary import Run, Setting, figures_of, settings_of, text
 
-WIDE = 1000  # columns of a table that goes to a file or a pipe: as many as it needs
+WIDE = 1000  # columns: more than any table needs
 
 
-def console() -> Console:
-    """The terminal; in a file or pipe, as wide as it takes and without control characters."""
-    terminal = sys.stdout.isatty()
-    return Console(width=None if terminal else WIDE, no_color=not terminal, highlight=False, emoji=False, markup=False)
+def wide() -> Console:
+    """A console without bounds or control characters: a figure that is cut off is none."""
+    return Console(width=WIDE, no_color=True, highlight=False, emoji=False, markup=False, force_terminal=False)
 
 
 def show(table: Table) -> None:
-    """Print a table without trailing blanks."""
-    screen = console()
+    """Print a table as wide as it is, without trailing blanks."""
+    screen = wide()
     with screen.capture() as capture:
         screen.print(table)
     print("\n".join(line.rstrip() for line in capture.get().splitlines()))
+
+
+def fits(table: Table) -> bool:
+    """Whether the terminal is wide enough for a table; files and pipes always are."""
+    return not sys.stdout.isatty() or wide().measure(table).maximum <= shutil.get_terminal_size().columns
 
 
 def short_names(keys: Sequence[str]) -> list[str]:
@@ -69,7 +74,8 @@ class Content:
         figures = len(self.headings) - self.words
         for i, title in enumerate(self.headings):
             if i < figures:
-                table.add_column(title if "(" in title else title.replace(" ", "\n"), justify="right", no_wrap=True)
+                heading = title if "(" in title else title.replace(" ", "\n").replace("_", "_\n")
+                table.add_column(heading, justify="right", no_wrap=True)
             else:
                 table.add_column(title)
         for row in self.rows:
@@ -153,16 +159,16 @@ def content(runs: Sequence[Run], keys: Sequence[str], with_cause: bool | None = 
 
 def show_runs(runs: Sequence[Run], keys: Sequence[str]) -> None:
     """Print the table of a sweep; causes end their row, or stand below where the terminal is too narrow for that."""
-    table, screen = content(runs, keys).rich(), console()
-    if screen.measure(table).maximum <= screen.width:
+    table = content(runs, keys).rich()
+    if fits(table):
         show(table)
         return
     show(content(runs, keys, with_cause=False).rich())
-    for run in runs:
-        if run.cause:
-            print(
-                f"{', '.join(f'{key}={text(run.overrides, key)}' for key in keys if key in run.overrides)}: {run.cause}"
-            )
+    for cause in dict.fromkeys(run.cause for run in runs if run.cause):
+        print(f"cause: {cause}")
+        for run in (run for run in runs if run.cause == cause):
+            values = zip(short_names(keys), keys, strict=True)
+            print(f"  {', '.join(f'{name}={text(run.overrides, key)}' for name, key in values)}")
 
 
 def figures_table(figures: Mapping[str, Any], recorded: Mapping[str, Any]) -> Table:
