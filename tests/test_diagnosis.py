@@ -73,6 +73,40 @@ def test_the_spectrum_proves_nothing_for_other_priors_and_losses(model, grade):
     assert (found.cause.kind, found.cause.certainty) == ("beta", grade)
 
 
+def test_images_that_do_not_vary_are_the_cause():
+    found = diagnose(Evidence(**PAID | {"spectrum": [1e-17, 0.0]}, verdict="full", rate=0.0, shuffle_gap=0.01))
+    assert (found.cause.kind, found.cause.change) == ("constant", {})
+
+
+def test_without_a_weight_nothing_is_starved():
+    found = diagnose(Evidence(**PAID | {"effective_beta": 0.0}, verdict="full", rate=0.0, shuffle_gap=0.01))
+    assert found.cause.kind == "unknown"
+
+
+def test_a_learnt_variance_is_never_told_to_be_learnt():
+    evidence = PAID | {"spectrum": [0.5, 0.2], "likelihood": "Gaussian", "variance": 1.0, "learned_variance": True}
+    assert diagnose(Evidence(**evidence, verdict="full", rate=0.0, shuffle_gap=0.01)).cause.kind == "beta"
+
+
+def test_one_cure_does_not_leave_the_other_cause():
+    evidence = PAID | {"effective_beta": 256.0, "rate_weight": 4.0, "pixels": 64, "distortion_reduction": "mean"}
+    found = diagnose(Evidence(**evidence, verdict="full", rate=0.0, shuffle_gap=0.01))
+    assert found.cause.change == {"model.distortion_reduction": "sum", "model.beta": 1.0}
+
+
+def test_the_command_to_try_keeps_the_experiment_and_can_be_composed(tmp_path):
+    from vae_lab.config import compose_config
+    from vae_lab.diagnose import overrides_of, retry
+
+    (tmp_path / ".hydra").mkdir()
+    made = ["+experiment=batch_size", "epochs=20", "data.batch_size=512", "seed=0"]
+    (tmp_path / ".hydra" / "overrides.yaml").write_text("".join(f"- {o}\n" for o in made))
+    words = retry(overrides_of(tmp_path), {"trainer.max_steps": 200}).split()
+    assert words[:3] == ["python", "-m", "vae_lab"]
+    config = compose_config(words[3:])
+    assert (config["trainer"]["max_steps"], config["epochs"], config["model"]["beta"]) == (200, None, 2.0)
+
+
 def test_a_floor_with_nothing_encoded_is_no_used_latent():
     found = diagnose(
         Evidence(
@@ -123,12 +157,14 @@ def test_command_reads_a_run_and_prints_checks_cause_and_next(trained, tmp_path)
     ("arguments", "words"),
     [
         (["model.beta=1", "reduction=mean", "pixels=784", "kl=0.0"], "cause (likely): pixels are averaged, not summed"),
-        (["reduction=mean", "kl=0", "data=digits"], "cause (established): pixels are averaged"),
+        (["reduction=mean", "kl=0", "data=digits"], "cause (likely): pixels are averaged"),
+        (["reduction=mean", "kl=0", "likelihood=bernoulli", "data=digits"], "cause (established): pixels are averaged"),
+        (["model.beta=0.001", "reduction=mean", "pixels=784", "kl=0"], "cause: no cause that these figures support"),
         (["likelihood=gaussian", "variance=1", "kl=0", "data=digits"], "cause (established): σ² = 1 is too large"),
         (["likelihood=gaussian", "variance=1", "kl=0"], "cause (likely): σ² = 1 is too large"),
-        (["model.beta=10", "kl=0", "data=digits"], "cause (established): β = 10 is too large"),
+        (["model.beta=10", "kl=0", "data=digits"], "cause (likely): β = 10 is too large"),
         (["model.beta=1", "kl=0"], "cause: no cause that these figures support"),
-        (["model.beta=1", "kl=9.5"], "not collapsed"),
+        (["model.beta=1", "kl=9.5"], "only exchanging z between images can tell"),
     ],
 )
 def test_command_judges_a_training_elsewhere(arguments, words, tmp_path):
@@ -143,6 +179,8 @@ def test_command_judges_a_training_elsewhere(arguments, words, tmp_path):
         (["reduction=mean", "kl=0"], "error: pixels: must be given with reduction=mean"),
         (["model.beta=1"], "error: kl: must be given"),
         (["kl=low"], "error: kl=low: must be a finite number >= 0"),
+        (["variance=1", "kl=0"], "error: variance=1: needs likelihood=gaussian"),
+        (["pixels=100", "kl=0", "data=digits"], "error: pixels=100: the data have 64"),
         (["reduction=max", "kl=0"], "error: reduction=max: must be one of sum, mean"),
         (["run=nowhere"], "error: run=nowhere: no such directory"),
         (["run=x", "k=1"], "error: k: no such option beside run"),

@@ -35,7 +35,7 @@ def test_table_holds_the_fixture(place):
     rows = {line.split()[0]: line.split() for line in done.stdout.splitlines() if " of 5" in line}
     assert rows["1"] == ["1", "4", "4", "of", "5", "0.3", "3.101", "1.500"]
     assert rows["2"] == ["2", "*", "3", "3", "of", "5", "0.6", "1.806", "2.600"]
-    assert "β >= 13.33 switches everything off" in done.stdout
+    assert "linear limit: from β = 13.33 on" in done.stdout
     assert (place / "theory.png").stat().st_size > 10_000
 
 
@@ -43,7 +43,7 @@ def test_bernoulli_counts_directions_only(tmp_path):
     done = call("data=digits", "likelihood=bernoulli", "figure=mine.png", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "it holds near the collapsed state" in done.stdout
-    assert "β >= 3.282 switches everything off" in done.stdout
+    assert "linear limit: from β = 3.282 on" in done.stdout
     assert "squared" not in done.stdout
     assert (tmp_path / "mine.png").is_file()
 

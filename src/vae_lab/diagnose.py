@@ -2,12 +2,16 @@
 
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from omegaconf import OmegaConf
+
+from vae_lab.build import allow_flags
 from vae_lab.checks import choice, number
 from vae_lab.commands import command
-from vae_lab.config import ADDED
+from vae_lab.config import key_and_text
 from vae_lab.diagnosis import Diagnosis, Evidence, diagnose
 from vae_lab.report.summary import Run
 from vae_lab.report.table import show, words_table
@@ -28,14 +32,22 @@ For a training elsewhere, what you know of it:
 KNOWN = ("model.beta", "reduction", "pixels", "kl", "likelihood", "variance", "model.latent_dim")
 
 
-def retry(overrides: Mapping[str, Any], change: Mapping[str, Any]) -> str:
+def overrides_of(directory: Path) -> list[str]:
+    """The overrides that made a run, its experiment included, as Hydra recorded them."""
+    recorded = directory / ".hydra" / "overrides.yaml"
+    return [str(o) for o in OmegaConf.load(recorded)] if recorded.is_file() else []
+
+
+def retry(overrides: Sequence[str], change: Mapping[str, Any]) -> str:
     """The command that runs the same again with a change."""
-    kept = {key: value for key, value in overrides.items() if key not in change}
+    dropped = {*change, *(["epochs"] if "trainer.max_steps" in change else [])}
+    kept = [o for o in overrides if key_and_text(o)[0] not in dropped]
     if "model" in change:
-        kept = {key: v for key, v in kept.items() if not key.startswith("model.") or key == "model.latent_dim"}
-    settings = {("+" if key in ADDED else "") + key: value for key, value in {**kept, **change}.items()}
+        kept = [o for o in kept if not key_and_text(o)[0].startswith("model.") or "latent_dim" in o]
     many = ["-m"] if any("," in str(value) for value in change.values()) else []
-    return shlex.join(["python", "-m", "vae_lab", *many, *(f"{key}={value}" for key, value in settings.items())])
+    return shlex.join(
+        ["python", "-m", "vae_lab", *allow_flags(), *many, *kept, *(f"{k}={v}" for k, v in change.items())]
+    )
 
 
 def evidence_elsewhere(given: Mapping[str, str], data: list[str]) -> Evidence:
@@ -47,6 +59,8 @@ def evidence_elsewhere(given: Mapping[str, str], data: list[str]) -> Evidence:
     figures = {name: as_number(name, text) for name, text in given.items() if name not in ("reduction", "likelihood")}
     reduction = choice("reduction", given.get("reduction", "sum"), ("sum", "mean"))
     kind = choice("likelihood", given.get("likelihood", "bernoulli"), ("bernoulli", "gaussian"))
+    if "variance" in figures and kind != "gaussian":
+        raise ValueError(f"variance={given['variance']}: needs likelihood=gaussian")
     variance = figures.get("variance", 1.0) if kind == "gaussian" else None
     latent_dim = int(figures.get("model.latent_dim", 2))
     eigenvalues: list[float] = []
@@ -56,6 +70,8 @@ def evidence_elsewhere(given: Mapping[str, str], data: list[str]) -> Evidence:
 
         pick = [f"likelihood={kind}", *([f"likelihood.variance={variance}"] if variance is not None else [])]
         prepared = prepare([*data, *pick, f"model.latent_dim={latent_dim}"])
+        if pixels not in (None, len(prepared.eigenvalues)):
+            raise ValueError(f"pixels={pixels}: the data have {len(prepared.eigenvalues)}")
         eigenvalues, pixels = prepared.eigenvalues[:latent_dim].tolist(), len(prepared.eigenvalues)
     if reduction == "mean" and pixels is None:
         raise ValueError("pixels: must be given with reduction=mean, the number of pixels of an image times channels")
@@ -71,6 +87,7 @@ def evidence_elsewhere(given: Mapping[str, str], data: list[str]) -> Evidence:
         variance=variance,
         spectrum=eigenvalues,
         rate=figures["kl"],
+        assumed="likelihood" not in given or (kind == "gaussian" and "variance" not in given),
     )
 
 
@@ -82,7 +99,7 @@ def as_number(name: str, text: str) -> float:
         raise ValueError(f"{name}={text}: must be a finite number >= 0") from error
 
 
-def show_diagnosis(found: Diagnosis, overrides: Mapping[str, Any] | None) -> None:
+def show_diagnosis(found: Diagnosis, overrides: Sequence[str] | None) -> None:
     """Print checks, cause and the one thing to try."""
     show(words_table(found.checks))
     kind, words, certainty, change = found.cause
@@ -95,14 +112,17 @@ def show_diagnosis(found: Diagnosis, overrides: Mapping[str, Any] | None) -> Non
         )
         return
     print(f"cause ({certainty}): {words}" if certainty else f"cause: {words}")
-    print(f"try: {ELSEWHERE[kind] if overrides is None else retry(overrides, change)}")
+    if overrides is None or change:
+        print(f"try: {ELSEWHERE[kind] if overrides is None else retry(overrides, change)}")
 
 
 ELSEWHERE = {
+    "none": "next: python -m vae_lab data=... trains and measures it here",
+    "constant": "look at the images",
     "averaged": "sum the reconstruction loss over all pixels and channels, and average over the batch only",
     "variance": "learn σ², or divide the squared error by 2σ² with a σ² well below the data's largest variance",
     "beta": "a smaller β; python -m vae_lab.theory data=... shows what your data pay for",
-    "unknown": "add data=... to compute what your data pay for, or train here: python -m vae_lab data=...",
+    "unknown": "data=... computes what your data pay for; training it here measures more: python -m vae_lab data=...",
 }
 
 
@@ -127,7 +147,7 @@ def main() -> None:
             f"run={directory}: {result.get('status')} ({result.get('reason')}); there is nothing to diagnose"
         )
     print(f"run: {directory}")
-    show_diagnosis(found, result.get("overrides") or {})
+    show_diagnosis(found, overrides_of(directory))
 
 
 if __name__ == "__main__":

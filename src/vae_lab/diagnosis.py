@@ -1,8 +1,9 @@
 """From the figures of a run to the cause of its collapse. Pure: evidence in, checks and one cause out.
 
-A cause is *established* when a figure proves it: an effective β above all that the data can pay for, or a decoder whose
-answer does not change at all with z. It is *likely* when the figures fit it and nothing else that is checked here.
-Where the figures support no cause, none is named.
+A cause is *established* when a figure proves what it says: that the effective β makes the collapsed state a local
+optimum (it lies above the first eigenvalue of ``vae_lab.spectrum``), or that the decoder's answer does not change at all
+with z. A local optimum is no proof that nothing better lies elsewhere: on data far from linear, annealing may reach it.
+A cause is *likely* when the figures fit it and nothing else that is checked here. Where they support none, none is named.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,7 @@ from typing import Any, NamedTuple
 from vae_lab.verdict import held_at_floor, is_used
 
 PLAIN = (None, "VAE", "BetaVAE")  # models whose prior is N(0, I) and whose loss has no further term
+NO_VARIANCE = 1e-9  # eigenvalues below are rounding
 ROSE = 0.3  # nats of rate above its end that count as "rose and then fell"
 
 
@@ -27,6 +29,8 @@ class Evidence:
     pixels: int | None = None
     likelihood: str | None = None
     variance: float | None = None
+    learned_variance: bool = False
+    assumed: bool = False
     spectrum: Sequence[float] = ()
     latent_dim: int | None = None
     verdict: str | None = None
@@ -105,15 +109,17 @@ def diagnose(evidence: Evidence) -> Diagnosis:
 
 def name_cause(e: Evidence) -> Cause:
     """The first cause that fits."""
-    starved = bool(e.spectrum) and e.effective_beta >= e.spectrum[0]
+    starved = bool(e.spectrum) and e.effective_beta > 0 and e.effective_beta >= e.spectrum[0]
     low = e.rate is not None and e.rate < 0.1 if e.verdict is None else e.verdict == "full"
     if not low and not (starved and e.held_at_floor):
         return not_collapsed(e)
     only_floor = "" if low else "only the floor holds the rate up: "
-    if e.distortion_reduction == "mean" and (starved or not e.spectrum):
+    if e.spectrum and e.spectrum[0] < NO_VARIANCE:
+        return Cause("constant", "the training images do not vary: there is nothing to encode", "established", {})
+    if e.distortion_reduction == "mean" and (starved or (not e.spectrum and e.effective_beta > 1)):
         times = f"{e.rate_weight * e.kl_weight:g} × {e.pixels} pixels" if e.pixels else "β × the number of pixels"
         cause = f"{only_floor}pixels are averaged, not summed: effective β = {times} = {e.effective_beta:g}"
-        return Cause("averaged", cause, certainty(e, starved), {"model.distortion_reduction": "sum"})
+        return Cause("averaged", cause, certainty(e, starved), {"model.distortion_reduction": "sum", **plain_beta(e)})
     if low and e.shuffle_gap == 0 and not any(e.shuffle_gap_dim):
         words = "the decoder does not read z: no exchange of z changes its answer"
         return Cause("decoder", words, "established", {"decoder": "mlp"})
@@ -126,11 +132,21 @@ def name_cause(e: Evidence) -> Cause:
 
 def certainty(e: Evidence, starved: bool) -> str:
     """The grade of a cause that rests on the spectrum, whose theory is that of the plain ELBO with a weight."""
-    return "established" if starved and e.model in PLAIN else "likely"
+    return "established" if starved and e.model in PLAIN and not e.assumed else "likely"
+
+
+def plain_beta(e: Evidence) -> dict[str, Any]:
+    """β = 1 beside another change, where β lies above it: one cure alone would leave the other cause."""
+    return {"model.beta": 1.0} if e.rate_weight > 1 and e.model in (None, "BetaVAE") else {}
 
 
 def not_collapsed(e: Evidence) -> Cause:
-    """The answer where z is in use."""
+    """The answer where z is in use, or where only a KL is known."""
+    if e.verdict is None:
+        words = "the KL is not near 0; whether z is used, only exchanging z between images can tell"
+        return Cause("none", words, "", {})
+    if e.kl_weight < 1 and e.steps and e.schedule_end > e.steps:
+        return Cause("none", f"not collapsed so far, at kl_weight {e.kl_weight:g}: the schedule has not ended", "", {})
     if e.verdict == "partial" and e.latent_dim:
         used = e.latent_dim - e.unused
         words = f"not collapsed: {used} of {e.latent_dim} dimensions in use, the others cost nothing"
@@ -141,9 +157,9 @@ def not_collapsed(e: Evidence) -> Cause:
 def starvation(e: Evidence, only_floor: str) -> Cause:
     """β, or a Gaussian's variance, above all that the data pay for."""
     top = e.spectrum[0]
-    if e.likelihood == "Gaussian" and top <= 1:
+    if e.likelihood == "Gaussian" and not e.learned_variance and top <= 1:
         return variance_cause(e, only_floor, certainty(e, True))
-    cause = f"{only_floor}β = {e.effective_beta:.3g} is too large: these data pay for β < {top:.3g}"
+    cause = f"{only_floor}β = {e.effective_beta:.3g} is too large: the linear limit of these data is {top:.3g}"
     change: dict[str, Any] = {"model.beta": float(f"{min(1.0, top / 3):.1g}")}
     change = change if e.model in (None, "BetaVAE") else {"model": "beta_vae", **change}
     return Cause("beta", cause, certainty(e, True), change)
@@ -152,9 +168,9 @@ def starvation(e: Evidence, only_floor: str) -> Cause:
 def variance_cause(e: Evidence, only_floor: str, grade: str) -> Cause:
     """A fixed variance that drowns the data even at β = 1."""
     variance = e.variance or 1.0
-    limit = f", the data's largest variance is {e.spectrum[0] * variance:.3g}" if e.spectrum else ""
+    limit = f", the data's largest linear variance is {e.spectrum[0] * variance:.3g}" if e.spectrum else ""
     cause = f"{only_floor}σ² = {variance:g} is too large: βσ² = {e.effective_beta * variance:.3g}{limit}"
-    return Cause("variance", cause, grade, {"likelihood": "gaussian_learned"})
+    return Cause("variance", cause, grade, {"likelihood": "gaussian_learned", **plain_beta(e)})
 
 
 def unpaid(e: Evidence) -> Cause:
@@ -206,7 +222,8 @@ def checks(e: Evidence) -> list[tuple[str, str]]:
         found.append(("KL (rate)", f"{e.rate:.3f} nats{held}"))
     if e.steps:
         late = f"; the schedule ends at step {e.schedule_end}, after the run" if e.schedule_end > e.steps else ""
-        found.append(("length", f"{e.steps} steps, {'still improving' if e.unfinished else 'settled'}{late}"))
+        settled = {True: "still improving", False: "settled", None: "too few validations to tell whether it settled"}
+        found.append(("length", f"{e.steps} steps, {settled[e.unfinished]}{late}"))
     if e.model in ("BNVAE", "InfoVAE"):
         found.append(("batch-wise terms", f"{e.model} depends on the batch: compare batch sizes before you trust it"))
     return found
@@ -218,7 +235,10 @@ def way(e: Evidence) -> str:
     if e.still_rising:
         return f"still rising: {last:.3f} nats at step {last_step}"
     if e.peak is None:
-        trend = "never rose" if max(rate for _, rate in e.rates) < 0.1 else "rose and stayed"
+        highest = max(rate for _, rate in e.rates)
+        if last < 0.5 * highest and highest >= 0.1:
+            return f"fell from {highest:.3f} to {last:.3f} nats at step {last_step}"
+        trend = "never rose" if highest < 0.1 else "rose and stayed"
         return f"{trend}: {last:.3f} nats at step {last_step}"
     step, rate = e.peak
     weight = weight_at(e.weights, step)

@@ -288,7 +288,7 @@ def train_and_test(
         "unused": verdict.unused,
         "latent_dim": model.latent_dim,
         "rate_floor": model.rate_floor(),
-        "objective": objective(config, model, data),
+        "objective": objective(parts.annealing, model, data),
         "unfinished": still_falling(checkpoints.history, steps),
         "checkpoint": f"{chosen} at step {steps if checkpoints.best_step is None else checkpoints.best_step}",
         "steps": steps,
@@ -296,7 +296,7 @@ def train_and_test(
     }
 
 
-def objective(config: Mapping[str, Any], model: VAE, data: ImageData) -> dict[str, Any]:
+def objective(annealing: KLAnnealing, model: VAE, data: ImageData) -> dict[str, Any]:
     """What the run minimised at its end, and what its data can pay for: the evidence of a diagnosis.
 
     ``effective_beta`` is what one nat of rate weighs against one nat of distortion. ``spectrum`` holds the eigenvalues
@@ -308,13 +308,14 @@ def objective(config: Mapping[str, Any], model: VAE, data: ImageData) -> dict[st
         "model": type(model).__name__,
         "likelihood": type(likelihood).__name__,
         "variance": float(likelihood.log_variance.detach().exp()) if isinstance(likelihood, Gaussian) else None,
+        "learned_variance": isinstance(likelihood, Gaussian) and likelihood.learned,
         "pixels": pixels,
         "distortion_reduction": model.distortion_reduction,
         "kl_weight": float(model.kl_weight),
         "rate_weight": model.rate_weight(),
         "effective_beta": averaged * model.rate_weight() * float(model.kl_weight),
         "spectrum": data_spectrum(model, data)[: model.latent_dim].tolist(),
-        "schedule_end": config["annealing"].get("steps", 0),
+        "schedule_end": annealing.end,
     }
 
 

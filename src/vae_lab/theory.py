@@ -80,7 +80,8 @@ def main() -> None:
     show(Content(["β", "directions worth it", "latents used", *gaussian], rows(prepared), words=0).rich())
     name = "a linear VAE obeys it exactly" if gaussian else "it holds near the collapsed state"
     print(f"the linear prediction ({name}); * is the chosen β")
-    print(f"β >= {prepared.eigenvalues[0]:.4g} switches everything off: no direction of these data is worth more")
+    print(f"linear limit: from β = {prepared.eigenvalues[0]:.4g} on no direction is worth its nats, and the collapsed")
+    print("state is a local optimum; annealing from a small β shows whether the data pay for more than directions")
     try:
         from vae_lab.figures.theory import draw
     except ModuleNotFoundError:

@@ -155,12 +155,12 @@ def test_a_narrow_terminal_cuts_no_figure_and_moves_causes_below(sweep, monkeypa
     finish(directory)
     narrow = capsys.readouterr().out
     assert "…" not in narrow
-    assert "cause: β = 4 is too large: these data pay for β < 3\n  beta=4\n" in narrow
+    assert "cause: β = 4 is too large: the linear limit of these data is 3\n  beta=4\n" in narrow
     monkeypatch.setattr("shutil.get_terminal_size", lambda: os.terminal_size((250, 24)))
     finish(directory)
     wide = capsys.readouterr().out
     assert "cause:" not in wide
-    assert any(line.rstrip().endswith("these data pay for β < 3") for line in wide.splitlines())
+    assert any(line.rstrip().endswith("the linear limit of these data is 3") for line in wide.splitlines())
 
 
 def test_zero_has_no_minus():

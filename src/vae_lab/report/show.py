@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from vae_lab.build import allow_flags
 from vae_lab.report.summary import (
     FIGURES,
     Run,
@@ -93,4 +94,4 @@ def next_command(run: Run) -> str:
         return "the same with optimizer.lr=1e-4 or trainer.gradient_clip_val=1"
     if run.collapsed:
         return f"python -m vae_lab.diagnose run='{run.directory}'"
-    return f"python -m vae_lab.evaluate run='{run.directory}' k=5000"
+    return shlex.join(["python", "-m", "vae_lab.evaluate", f"run={run.directory}", "k=5000", *allow_flags()])
