@@ -1,9 +1,10 @@
 """From the figures of a run to the cause of its collapse. Pure: evidence in, checks and one cause out.
 
 A cause is *established* when a figure proves what it says: that the effective β makes the collapsed state a local
-optimum (it lies above the first eigenvalue of ``vae_lab.spectrum``), or that the decoder's answer does not change at all
-with z. A local optimum is no proof that nothing better lies elsewhere: on data far from linear, annealing may reach it.
-A cause is *likely* when the figures fit it and nothing else that is checked here. Where they support none, none is named.
+optimum (it lies above the first eigenvalue of ``vae_lab.spectrum``), or that the decoder's answer does not change at
+all with z. A local optimum is no proof that nothing better lies elsewhere: on data far from linear, annealing may reach
+it. A cause is *likely* when the figures fit it and nothing else that is checked here; where they support none, none is
+named.
 """
 
 from collections.abc import Mapping, Sequence
