@@ -27,8 +27,9 @@ def draw(eigenvalues: Floats, latent_dim: int, beta: float, with_rate: bool) -> 
     axes.axvline(beta, color=GREY, linewidth=1, linestyle=":")
     axes.text(beta, latent_dim * 1.02, f" β = {beta:g}", color=GREY, fontsize=8, va="bottom")
     axes.axvline(eigenvalues[0], color=GREY, linewidth=1, linestyle="--")
-    label = f" linear limit\n {eigenvalues[0]:.3g}"
-    axes.text(eigenvalues[0], latent_dim * 0.5, label, color=GREY, fontsize=8)
+    side = "left" if beta <= eigenvalues[0] else "right"  # away from the chosen β's line
+    label = f" linear limit \n {eigenvalues[0]:.3g} "
+    axes.text(eigenvalues[0], latent_dim * 0.85, label, color=GREY, fontsize=8, ha=side)
     if with_rate:
         right = axes.twinx()
         right.plot(grid, [water_filling(eigenvalues, b, latent_dim).rate for b in grid], color=ORANGE)

@@ -74,7 +74,7 @@ class Content:
         figures = len(self.headings) - self.words
         for i, title in enumerate(self.headings):
             if i < figures:
-                heading = title if "(" in title else title.replace(" ", "\n").replace("_", "_\n")
+                heading = title if {"(", "."} & set(title) else title.replace(" ", "\n").replace("_", "_\n")
                 table.add_column(heading, justify="right", no_wrap=True)
             else:
                 table.add_column(title)
