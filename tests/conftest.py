@@ -68,12 +68,9 @@ SHORT = ("trainer.max_steps=20", "trainer.val_check_interval=10", "trainer.log_e
 
 def config_of(*overrides: str) -> dict[str, Any]:
     """The plain config that these overrides compose, with a short training."""
-    from hydra import compose, initialize_config_dir
+    from vae_lab.config import compose_config
 
-    from vae_lab.config import CONF, container
-
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        return container(compose("config", [*SHORT, *overrides]))
+    return compose_config([*SHORT, *overrides])
 
 
 @pytest.fixture

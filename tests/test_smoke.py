@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from vae_lab.config import groups, with_plus
+from vae_lab.config import groups
 from vae_lab.run import assemble, check
 
 BUILT = [(group, option) for group, options in groups().items() if group != "experiment" for option in options]
@@ -88,7 +88,7 @@ def test_every_option_builds(group, option, compose_config, tmp_path, request):
         extra = [f"data.root={request.getfixturevalue('data_root')}"]
     elif (group, option) == ("data", "cifar10"):
         pytest.skip("CIFAR-10 cannot be downloaded here; tests/data/test_sources.py builds it from a small file")
-    config = compose_config(with_plus(f"{group}={option}"), *extra)
+    config = compose_config(f"{group}={option}", *extra)
     if (group, option) == ("trainer", "gpu"):
         import torch
 

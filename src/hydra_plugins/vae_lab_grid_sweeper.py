@@ -47,6 +47,10 @@ class GridSweeper(BasicSweeper):
     the command line: those are left out there, with a line that says so. What the person wrote is never left out.
     """
 
+    def __init__(self, max_batch_size: int | None, params: dict[str, Any] | None = None) -> None:
+        super().__init__(max_batch_size, params)
+        self.known: dict[tuple[str, ...], set[str]] = {}  # what ``known_keys`` has found
+
     def sweep(self, arguments: list[str]) -> None:
         """Expand, check all jobs, launch them, compare the results on disk.
 
@@ -118,12 +122,11 @@ class GridSweeper(BasicSweeper):
 
     def known_keys(self, groups: tuple[str, ...]) -> set[str]:
         """Every dotted key of the config that these group choices compose."""
-        cache: dict[tuple[str, ...], set[str]] = self.__dict__.setdefault("_known", {})
-        if groups not in cache:
+        if groups not in self.known:
             assert self.hydra_context is not None
             assert self.config is not None
-            cache[groups] = dotted(self.hydra_context.config_loader.load_sweep_config(self.config, list(groups)))
-        return cache[groups]
+            self.known[groups] = dotted(self.hydra_context.config_loader.load_sweep_config(self.config, list(groups)))
+        return self.known[groups]
 
     def check(self, jobs: list[list[str]]) -> None:
         """Compose and build every job once.

@@ -271,8 +271,8 @@ def train_and_test(
     )
     trainer.fit(model, datamodule=data)
 
-    steps = trainer.global_step
-    chosen = "last.ckpt" if checkpoints.best_step is None else "best.ckpt"
+    steps, best = trainer.global_step, checkpoints.best_step
+    chosen, chosen_step = ("last.ckpt", steps) if best is None else ("best.ckpt", best)
     state = torch.load(checkpoints.directory / chosen, weights_only=True)["state_dict"]
     model.load_state_dict(state)
     trainer.test(model, datamodule=data, verbose=False)
@@ -290,7 +290,7 @@ def train_and_test(
         "rate_floor": model.rate_floor(),
         "objective": objective(parts.annealing, model, data),
         "unfinished": still_falling(checkpoints.history, steps),
-        "checkpoint": f"{chosen} at step {steps if checkpoints.best_step is None else checkpoints.best_step}",
+        "checkpoint": f"{chosen} at step {chosen_step}",
         "steps": steps,
         "batch_size": data.batch_size,
     }
