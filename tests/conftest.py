@@ -30,6 +30,15 @@ def data_root(tmp_path_factory) -> Path:
     return root
 
 
+@pytest.fixture(scope="session")
+def binarized_root() -> Path:
+    """The data root that holds the real fixed binarisation of MNIST; nothing is written there."""
+    source = os.environ.get(DATA)
+    if not source or not (Path(source) / "binarized_mnist" / "binarized_mnist.npz").is_file():
+        pytest.skip(f"binarised MNIST is missing: set {DATA} to a folder with binarized_mnist/binarized_mnist.npz")
+    return Path(source)
+
+
 class Outcome(NamedTuple):
     """How a command line ended: exit code, what it printed, and what it complained of."""
 

@@ -1,12 +1,14 @@
 """Priors: density and samples against dense linear algebra, rates against their floor."""
 
+import math
+
 import pytest
 import torch
 from scipy import stats
 from torch.distributions import MultivariateNormal, kl_divergence
 
 from vae_lab.divergences import ar1_committed_rate
-from vae_lab.priors import AR1, StandardNormal, standard_normal_log_prob
+from vae_lab.priors import AR1, Autoregressive, StandardNormal, standard_normal_log_prob
 
 FLOAT = torch.float64
 
@@ -97,6 +99,15 @@ def test_ar1_commits_delta_over_all_latents(delta, latent_dim, steps):
     assert prior.alpha.item() ** 2 + prior.innovation.item() == pytest.approx(1, abs=2e-7)
 
 
+@pytest.mark.parametrize(
+    ("steps", "alpha", "rate"),
+    [(8, 0.5, 0.8133), (8, 0.9, 2.6103), (8, 0.95, 3.0935), (16, 0.9, 4.9837), (32, 0.95, 10.8115)],
+)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_ar1_has_the_alpha_whose_committed_rate_is_delta(steps, alpha, rate, channels):
+    assert AR1(rate * channels, steps * channels, steps).alpha.item() == pytest.approx(alpha, abs=5e-5)
+
+
 @pytest.mark.parametrize("latent_dim", [2, 8, 10, 16, 32, 64])
 @pytest.mark.parametrize("delta", [0.1, 0.25, 0.5, 1.0, 1.5, 3.0])
 def test_two_steps_have_the_innovation_in_closed_form(delta, latent_dim):
@@ -133,3 +144,151 @@ def test_no_rate_below_delta(delta, latent_dim, steps):
 def test_bad_arguments_are_refused_by_name(arguments, message):
     with pytest.raises(ValueError, match=f"^{message}"):
         AR1(*arguments)
+
+
+# the learnt density
+
+
+def random_density(latent_dim, hidden=16, scale=0.4, seed=12):
+    """An autoregressive density with random weights throughout, float64."""
+    prior = Autoregressive(latent_dim, hidden).double()
+    with torch.no_grad():
+        for i, p in enumerate(prior.parameters()):
+            p.copy_(scale * randn(*p.shape, seed=seed + i))
+    return prior
+
+
+def fit(prior, draw, steps, lr=0.02):
+    """Maximum likelihood by Adam with a rate that falls to 0; ``draw`` gives (n, D) by step."""
+    optimizer = torch.optim.Adam(prior.parameters(), lr)
+    schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, steps)
+    for step in range(steps):
+        optimizer.zero_grad()
+        (-prior.log_prob(draw(step)).mean()).backward()
+        optimizer.step()
+        schedule.step()
+
+
+@pytest.mark.parametrize("latent_dim", [1, 2, 7, 100])
+def test_autoregressive_starts_as_the_standard_normal(latent_dim):
+    prior, z = Autoregressive(latent_dim), 3 * randn(5, latent_dim, seed=13).float()
+    assert torch.equal(prior.log_prob(z), StandardNormal().log_prob(z))
+    assert torch.equal(prior.sample(z), z)
+
+
+def test_autoregressive_integrates_to_one_in_one_dimension():
+    prior = random_density(1)
+    z = torch.linspace(-60, 60, 200_001, dtype=FLOAT)[:, None]
+    assert (prior.conditionals(z)[0].abs() > 0.01).all()
+    assert torch.trapezoid(prior.log_prob(z).exp(), z[:, 0]).item() == pytest.approx(1, abs=1e-8)
+
+
+@pytest.mark.parametrize("seed", [12, 20, 28])
+def test_autoregressive_integrates_to_one_in_two_dimensions(seed):
+    prior = random_density(2, hidden=8, scale=0.3, seed=seed)
+    first, second = torch.linspace(-9, 9, 181, dtype=FLOAT), torch.linspace(-40, 40, 2001, dtype=FLOAT)
+    density = prior.log_prob(torch.cartesian_prod(first, second)).exp().view(181, 2001)
+    inner = torch.trapezoid(density, second)
+    assert torch.trapezoid(inner, first).item() == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize(("latent_dim", "hidden"), [(2, 16), (5, 16), (7, 3), (64, 16)])
+def test_conditionals_read_what_comes_before_and_nothing_else(latent_dim, hidden):
+    prior = random_density(latent_dim, hidden)
+    for mean_or_scale in range(2):
+        jacobian = torch.func.jacrev(lambda z, i=mean_or_scale: prior.conditionals(z)[i])(randn(latent_dim, seed=14))
+        below = torch.ones(latent_dim, latent_dim, dtype=torch.bool).tril(-1)
+        assert (jacobian[~below] == 0).all()
+        assert (jacobian[below] != 0).all()
+
+
+def test_the_hidden_layers_alone_let_everything_before_through():
+    prior = random_density(5, 32)
+    torch.nn.init.zeros_(prior.direct.weight)
+    total = sum(
+        torch.func.jacrev(lambda z: torch.stack(prior.conditionals(z)))(z).abs() for z in 3 * randn(50, 5, seed=15)
+    )
+    assert torch.equal(total[0] > 0, torch.ones(5, 5).tril(-1).bool())
+    assert torch.equal(total[1] > 0, torch.ones(5, 5).tril(-1).bool())
+
+
+@pytest.mark.parametrize("latent_dim", [1, 2, 6])
+def test_whitening_the_samples_gives_the_noise_back(latent_dim):
+    prior, noise = random_density(latent_dim), randn(50, latent_dim, seed=16)
+    z = prior.sample(noise)
+    mean, log_scale = prior.conditionals(z)
+    torch.testing.assert_close((z - mean) / log_scale.exp(), noise)
+
+
+def test_autoregressive_samples_have_its_density_by_change_of_variables():
+    prior = random_density(4)
+    for noise in randn(20, 4, seed=17):
+        jacobian = torch.func.jacrev(prior.sample)(noise)
+        expected = standard_normal_log_prob(noise).sum() - torch.linalg.slogdet(jacobian).logabsdet
+        torch.testing.assert_close(prior.log_prob(prior.sample(noise)), expected)
+
+
+def test_autoregressive_takes_any_leading_shape():
+    prior, z = random_density(3), randn(2, 5, 3, seed=18)
+    assert prior.log_prob(z).shape == (2, 5)
+    torch.testing.assert_close(prior.log_prob(z)[1, 3], prior.log_prob(z[1, 3]))
+
+
+def test_trained_on_a_correlated_gaussian_it_reaches_its_entropy():
+    torch.manual_seed(0)
+    factor = torch.eye(4, dtype=FLOAT) + randn(4, 4, seed=19)
+    truth = MultivariateNormal(randn(4, seed=20), factor @ factor.T)
+    prior = Autoregressive(4).double()
+
+    def draw(step, n=512):
+        return truth.loc + randn(n, 4, seed=1000 + step) @ factor.T
+
+    fit(prior, draw, 400)
+    z = draw(-1, 50_000)
+    excess = truth.log_prob(z) - prior.log_prob(z)  # E is the KL to the truth: entropy and sampling error cancel
+    assert 0 <= excess.mean() < 0.05
+    assert -prior.log_prob(z).mean().item() == pytest.approx(truth.entropy().item(), abs=0.05)
+
+
+def test_trained_on_a_bent_density_it_comes_near_its_entropy():
+    """z_2 = z_1² + 0.3 ε: no Gaussian; the entropy is that of z_1 and of ε."""
+    torch.manual_seed(0)
+    prior = Autoregressive(2).double()
+
+    def draw(step, n=512):
+        z = randn(n, 2, seed=1000 + step)
+        return torch.stack([z[:, 0], z[:, 0] ** 2 + 0.3 * z[:, 1]], dim=1)
+
+    fit(prior, draw, 600)
+    entropy = math.log(2 * math.pi * math.e) + math.log(0.3)
+    assert -prior.log_prob(draw(-1, 50_000)).mean().item() == pytest.approx(entropy, abs=0.1)
+
+
+def test_every_parameter_of_the_learnt_density_learns():
+    torch.manual_seed(0)
+    prior = Autoregressive(4).double()
+    fit(prior, lambda step: randn(64, 4, seed=step) + 1, 2)
+    prior.zero_grad()
+    prior.log_prob(randn(64, 4, seed=21)).mean().backward()
+    assert all(p.grad.abs().max() > 0 for p in prior.parameters())
+
+
+@pytest.mark.parametrize("size", [1e-6, 1.0, 1e4])
+def test_the_learnt_density_stays_finite_in_float32(size):
+    prior = random_density(4, scale=2.0).float()
+    z = (size * randn(200, 4, seed=22)).float().requires_grad_()
+    log_density = prior.log_prob(z)
+    log_density.sum().backward()
+    assert log_density.isfinite().all()
+    assert all(p.grad.isfinite().all() for p in prior.parameters())
+
+
+def test_the_learnt_density_has_no_rate():
+    with pytest.raises(NotImplementedError, match="no closed form"):
+        Autoregressive(3).rate(torch.zeros(2, 3), torch.ones(2, 3))
+
+
+@pytest.mark.parametrize(("name", "value"), [("latent_dim", 0), ("hidden", 0), ("hidden", 1.5)])
+def test_bad_widths_of_the_learnt_density_are_refused_by_name(name, value):
+    with pytest.raises(ValueError, match=f"^{name}={value}: must be a whole number >= 1"):
+        Autoregressive(**{"latent_dim": 3} | {name: value})

@@ -132,7 +132,7 @@ def test_the_objective_is_recorded(compose_config, tmp_path):
 
 
 def test_averaging_the_distortion_is_the_same_as_multiplying_beta(compose_config):
-    from vae_lab.run import assemble
+    from vae_lab.assembly import assemble
 
     x, noise = torch.rand(8, 1, 8, 8), torch.randn(1, 8, 4)
     averaged = assemble(compose_config("model.distortion_reduction=mean")).model

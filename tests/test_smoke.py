@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from vae_lab.config import groups
-from vae_lab.run import assemble, check
+from vae_lab.assembly import assemble
+from vae_lab.run import check
 
 BUILT = [(group, option) for group, options in groups().items() if group != "experiment" for option in options]
 
@@ -86,6 +87,16 @@ def test_every_option_builds(group, option, compose_config, tmp_path, request):
         extra = [f"data.path={tmp_path}", "data.size=8", "data.batch_size=4"]
     elif (group, option) in (("data", "mnist"), ("data", "fashion_mnist")):
         extra = [f"data.root={request.getfixturevalue('data_root')}"]
+    elif (group, option) == ("data", "binarized_mnist"):
+        extra = [f"data.root={request.getfixturevalue('binarized_root')}"]
+    elif (group, option) == ("data", "gaussian"):
+        extra = ["likelihood=gaussian"]
+    elif (group, option) == ("encoder", "anticausal"):
+        extra = ["model=delta_vae"]
+    elif (group, option) == ("likelihood", "discretized_logistic"):
+        extra = ["likelihood.levels=17"]
+    elif (group, option) == ("control", "geco"):
+        extra = ["control.target=20"]
     elif (group, option) == ("data", "cifar10"):
         pytest.skip("CIFAR-10 cannot be downloaded here; tests/data/test_sources.py builds it from a small file")
     config = compose_config(f"{group}={option}", *extra)

@@ -99,7 +99,7 @@ class GridSweeper(BasicSweeper):
             raise ConfigError(f"experiment={','.join(o.partition('=')[2] for o in given['experiment'])}: one at a time")
         grid = own | given
         optional = {key for key in own.keys() - given.keys() if "." in key}
-        order = sorted(grid, key=lambda key: key == "seed")
+        order = sorted(grid, key=lambda key: (key == "seed", key != "experiment"))  # its refinements come after it
         jobs: dict[tuple[str, ...], None] = {}
         for job in itertools.product(*(grid[key] for key in order)):
             pairs = list(zip(order, job, strict=True))

@@ -38,6 +38,17 @@ def integer(name: str, value: Any, *, low: int = 1, high: int | None = None) -> 
     raise ValueError(f"{name}={value}: must be a whole number >= {low}{bound}")
 
 
+def flag(name: str, value: Any) -> bool:
+    """Return ``value`` when it is true or false.
+
+    Raises:
+        ValueError: when it is not: ``off`` and ``no`` are words, and a word counts as true.
+    """
+    if isinstance(value, bool):
+        return value
+    raise ValueError(f"{name}={value}: must be true or false")
+
+
 def choice(name: str, value: Any, options: Iterable[str]) -> str:
     """Return ``value`` when it is one of ``options``.
 

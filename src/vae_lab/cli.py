@@ -45,7 +45,7 @@ def read_arguments(arguments: Sequence[str]) -> tuple[list[str], list[str], list
     """Sort the command line into modules to allow, Hydra's flags, and overrides.
 
     Hydra wants all overrides side by side; people write them on both sides of ``-m``. ``experiment=x`` is read as
-    ``+experiment=x``, ``case=x`` as ``+case=x``.
+    ``+experiment=x``, ``case=x`` as ``+case=x``. An experiment comes first, so that a case or remedy refines it.
 
     Raises:
         ConfigError: when ``--allow`` has no module name behind it.
@@ -62,7 +62,7 @@ def read_arguments(arguments: Sequence[str]) -> tuple[list[str], list[str], list
             flags += [argument, *itertools.islice(pending, int(argument in FLAGS_WITH_VALUE))]
         else:
             overrides.append(configs.with_plus(argument))
-    return modules, flags, overrides
+    return modules, flags, sorted(overrides, key=lambda override: not override.startswith("+experiment="))
 
 
 def job(config: DictConfig) -> float:

@@ -21,7 +21,7 @@ from vae_lab.checks import ConfigError, did_you_mean, one_line
 PACKAGE = Path(__file__).parent
 CONF = next(folder for folder in (PACKAGE / "conf", PACKAGE.parents[1] / "conf") if folder.is_dir())
 LONGEST_NAME = 120
-ADDED = ("experiment", "case")  # groups that are not among the defaults
+ADDED = ("experiment", "case", "remedy")  # groups that are not among the defaults
 
 
 def key_and_text(override: str) -> tuple[str, str]:
@@ -84,8 +84,13 @@ def container(config: DictConfig) -> dict[str, Any]:
         content = OmegaConf.to_container(node, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
         key = getattr(error, "full_key", None) or "config"
-        missing = isinstance(error, MissingMandatoryValue)
-        raise ConfigError(f"{key}: {'must be given' if missing else one_line(error)}") from error
+        if isinstance(error, MissingMandatoryValue):
+            raise ConfigError(f"{key}: must be given") from error
+        if lost := re.search(r"Interpolation key '(\w+)\.(\w+)' not found", str(error)):
+            owners = options_with(*lost.groups())
+            have = f"; {lost[1]}={' or '.join(owners)} has it" if owners else ""
+            raise ConfigError(f"{key}: follows {lost[1]}.{lost[2]}, which is not set here{have}") from error
+        raise ConfigError(f"{key}: {one_line(error)}") from error
     assert isinstance(content, dict)
     return {str(key): value for key, value in content.items()}
 
@@ -143,7 +148,8 @@ def explain(error: Exception, overrides: Sequence[str]) -> str:
     message = str(error)
     if match := re.search(r"Could not find '([\w/]+)/([^'/]*)'", message):
         group, option = match.groups()
-        listed = re.findall(r"^\t(\S+)", message.partition("Available options in")[2], re.MULTILINE)
+        offered = message.partition("Available options in")[2].partition("Config search path")[0]
+        listed = re.findall(r"^\t(\S+)", offered, re.MULTILINE)
         options = listed or groups().get(group, [])
         return f"{group}={option}: must be one of {', '.join(options)}{did_you_mean(option, options)}"
     if match := re.search(r"Could not (?:override|delete) '([^'@]*)", message):

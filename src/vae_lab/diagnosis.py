@@ -26,6 +26,8 @@ class Evidence:
     effective_beta: float
     rate_weight: float = 1.0
     kl_weight: float = 1.0
+    price: float = 1.0
+    autoregressive: bool = False
     distortion_reduction: str = "sum"
     pixels: int | None = None
     likelihood: str | None = None
@@ -176,6 +178,9 @@ def variance_cause(e: Evidence, only_floor: str, grade: str) -> Cause:
 
 def unpaid(e: Evidence) -> Cause:
     """z is ignored although the data would pay for it, as far as that is known."""
+    if e.autoregressive:
+        words = "the decoder predicts each pixel from those before it, and does without z"
+        return Cause("autoregressive", words, "likely", {"free_bits": "total", "free_bits.epsilon": 2.0})
     if e.steps and (e.still_rising or e.unfinished):
         change = {"trainer.max_steps": 5 * e.steps}
         return Cause("short", f"the run is too short: after {e.steps} steps it was still improving", "likely", change)
@@ -199,7 +204,9 @@ def weight_at(weights: Mapping[int, float], step: int) -> float | None:
 def checks(e: Evidence) -> list[tuple[str, str]]:
     """(what was looked at, its figure in words), in the order in which a person would look."""
     found: list[tuple[str, str]] = []
-    parts = f"rate weight {e.rate_weight:g} × kl_weight {e.kl_weight:g}"
+    price = f" × price {e.price:.4g}" if e.price != 1 else ""
+    pull = " (below its target the rate is pulled up)" if e.price < 0 else ""
+    parts = f"rate weight {e.rate_weight:g} × kl_weight {e.kl_weight:g}{price}{pull}"
     averaged = f" × {e.pixels or '?'} pixels (distortion averaged)" if e.distortion_reduction == "mean" else ""
     found.append(("effective β", f"{e.effective_beta:.4g} = {parts}{averaged}"))
     if e.spectrum:

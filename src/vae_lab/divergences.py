@@ -58,26 +58,42 @@ KERNELS = {"rbf": rbf_kernel, "imq": imq_kernel}
 ESTIMATORS = ("biased", "unbiased")
 
 
-def mmd(x: Tensor, y: Tensor, kernel: str, bandwidth: Tensor, estimator: str) -> Tensor:
+def median_squared_distance(x: Tensor, y: Tensor) -> Tensor:
+    """The median of r² over all pairs of the pooled samples ``x`` (N, D) and ``y`` (M, D): (), in squared latent units.
+
+    Each pair counts once and no sample is paired with itself; of an even number of pairs it is the mean of the middle
+    two. A constant: no gradient flows through it. Gretton et al. 2012 (section 8) take it as the bandwidth.
+    """
+    pooled = torch.cat([x, y]).detach()
+    one, other = torch.triu_indices(len(pooled), len(pooled), offset=1, device=pooled.device)
+    ordered = squared_distances(pooled, pooled)[one, other].sort().values
+    return (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
+
+
+def mmd(x: Tensor, y: Tensor, kernel: str, bandwidths: Tensor, estimator: str) -> Tensor:
     """Squared maximum mean discrepancy between the samples ``x`` and ``y`` (Gretton et al. 2012, equations 3 and 5).
+
+    The kernel is the mean over the bandwidths, so that k(x, x) = 1 and the MMD² is the mean of the single ones.
 
     Args:
         x: (N, D) samples of the one distribution.
         y: (M, D) samples of the other.
         kernel: ``rbf`` or ``imq``.
-        bandwidth: (), the kernel's ℓ² or C.
+        bandwidths: (K,) or (), the kernel's ℓ² or C, in squared latent units.
         estimator: ``biased`` (the V-statistic, never negative) or ``unbiased`` (the U-statistic: the pairs of a sample
             with itself are left out within x and within y, never across; it can be negative).
 
     Returns:
         (), dimensionless.
     """
-    k = KERNELS[kernel]
-    within_x, within_y = k(squared_distances(x, x), bandwidth), k(squared_distances(y, y), bandwidth)
-    across = k(squared_distances(x, y), bandwidth).mean()
+
+    def k(a: Tensor, b: Tensor) -> Tensor:
+        return KERNELS[kernel](squared_distances(a, b), bandwidths.reshape(-1, 1, 1)).mean(0)
+
+    within_x, within_y, across = k(x, x), k(y, y), k(x, y).mean()
     if estimator == "biased":
         return within_x.mean() + within_y.mean() - 2 * across
-    n, m = len(x), len(y)  # both kernels are 1 on the diagonal, so n and m are what the diagonals add
+    n, m = len(x), len(y)  # all kernels are 1 on the diagonal, so n and m are what the diagonals add
     return (within_x.sum() - n) / (n * (n - 1)) + (within_y.sum() - m) / (m * (m - 1)) - 2 * across
 
 

@@ -4,19 +4,30 @@
 """
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.distributions import Bernoulli as TorchBernoulli
 from torch.distributions import Distribution, Independent, Normal
+from torch.nn.functional import logsigmoid, softplus
 
-from vae_lab.checks import number
+from vae_lab.checks import choice, integer, number
+
+LOWEST_LOG_STDDEV = -6.0  # where the optimal variance is softly clipped
+MOMENTUM = 0.1  # of a batch in the running variance
+MARGIN = 1e-4  # from 0 and 1, of the mean image of a constant decoder
 
 
 class Likelihood(nn.Module):
-    """Base of all likelihoods. ``support`` is the closed range of pixel values that it can take, None for any."""
+    """Base of all likelihoods.
+
+    ``support`` is the closed range of pixel values that it can take, None for any. ``discrete`` says that ``log_prob``
+    is a log probability mass over the levels of a pixel, so that bits per dimension make sense.
+    """
 
     support: tuple[float, float] | None = None
+    discrete: bool = False
 
     def forward(self, params: Tensor) -> Distribution:
         """Turn the decoder's output (B, C, H, W) into a distribution over images."""
@@ -27,9 +38,24 @@ class Likelihood(nn.Module):
         log_prob: Tensor = self(params).log_prob(x)
         return log_prob
 
-    def pixel_variance(self, mean: Tensor) -> Tensor:
-        """Variance of each pixel (C, H, W) of p(x|z) when its mean image is ``mean`` (C, H, W)."""
+    def quantile(self, params: Tensor, u: Tensor) -> Tensor:
+        """Pixels (B, C, H, W) at the probabilities u (B, C, H, W) in [0, 1): uniform noise becomes a sample."""
         raise NotImplementedError
+
+    def check(self, x: Tensor) -> None:
+        """Refuse images x (N, C, H, W) that it cannot score.
+
+        Raises:
+            ValueError: naming the argument that they do not fit.
+        """
+
+    def pixel_variance(self, mean: Tensor) -> Tensor | None:
+        """Variance of each pixel (C, H, W) of p(x|z) when its mean image is ``mean`` (C, H, W).
+
+        None where the theory of the spectrum does not hold: it needs a decoder whose output is the natural parameter
+        of an exponential family, or a Gaussian mean.
+        """
+        return None
 
     def constant_distortion(self, x: Tensor, mean: Tensor, variance: float) -> Tensor:
         """Distortion (B,) of a decoder that always answers with ``mean`` (C, H, W), the yardstick of any VAE.
@@ -50,39 +76,85 @@ class Bernoulli(Likelihood):
     def forward(self, params: Tensor) -> Distribution:
         return Independent(TorchBernoulli(logits=params, validate_args=False), 3, validate_args=False)
 
+    def quantile(self, params: Tensor, u: Tensor) -> Tensor:
+        """Pixels (B, C, H, W) of noise u (B, C, H, W) in [0, 1): 1 where u < p, white first."""
+        return (u < params.sigmoid()).to(params)
+
     def pixel_variance(self, mean: Tensor) -> Tensor:
         return mean * (1 - mean)
 
     def constant_distortion(self, x: Tensor, mean: Tensor, variance: float) -> Tensor:
-        return -self.log_prob(torch.logit(mean, eps=1e-4).expand_as(x), x)
+        return -self.log_prob(torch.logit(mean, eps=MARGIN).expand_as(x), x)
+
+
+class ContinuousBernoulli(Likelihood):
+    """Independent pixels with density ∝ exp(logit · x) on [0, 1], the Bernoulli for grey values that is normalised.
+
+    The decoder gives logits (Loaiza-Ganem & Cunningham 2019). The mean is not their sigmoid.
+    """
+
+    support = (0.0, 1.0)
+
+    def forward(self, params: Tensor) -> Distribution:
+        return Independent(TiltedUniform(params), 3, validate_args=False)
+
+    def quantile(self, params: Tensor, u: Tensor) -> Tensor:
+        return TiltedUniform(params).icdf(inside(u))
+
+    def pixel_variance(self, mean: Tensor) -> Tensor:
+        return TiltedUniform(tilt(mean)).variance.to(mean)
+
+    def constant_distortion(self, x: Tensor, mean: Tensor, variance: float) -> Tensor:
+        return -self.log_prob(tilt(mean).to(x).expand_as(x), x)
 
 
 class Gaussian(Likelihood):
     """Independent Gaussian pixels around the decoder's output with one shared variance σ².
 
     Args:
-        variance: σ² in squared pixel units, the start value when it is learnt. Directions of the data whose variance
-            lies below βσ² collapse (Lucas et al. 2019).
-        learned: learn log σ² together with the networks (Rybkin et al. 2021, section 3).
+        variance: σ² in squared pixel units, the start value when it is not fixed. Directions of the data whose
+            variance lies below βσ² collapse (Lucas et al. 2019).
+        fit: where σ² comes from (Rybkin et al. 2021, section 3): ``fixed``; ``learned``, log σ² is a parameter beside
+            the networks; or ``optimal``, the σ-VAE: in training each batch has the σ² that suits it best, its own mean
+            squared error (equation 10), with log σ softly clipped at -6 from below, and gradients pass through it.
+            Evaluation, sampling and ``log_variance`` use its running average, so no test batch sets its own σ².
 
     Raises:
-        ValueError: when the variance is not positive.
+        ValueError: when the variance is not positive, or for an unknown fit.
     """
 
     log_variance: Tensor
 
-    def __init__(self, variance: float = 0.05, learned: bool = False) -> None:
+    def __init__(self, variance: float = 0.05, fit: str = "fixed") -> None:
         super().__init__()
         log_variance = torch.tensor(math.log(number("variance", variance, above=0)))
-        self.learned = learned
-        if learned:
+        self.fit = choice("fit", fit, ("fixed", "learned", "optimal"))
+        if fit == "learned":
             self.log_variance = nn.Parameter(log_variance)
         else:
             self.register_buffer("log_variance", log_variance)
 
+    @property
+    def learned(self) -> bool:
+        """Whether σ² follows the data."""
+        return self.fit != "fixed"
+
     def forward(self, params: Tensor) -> Distribution:
-        stddev = (0.5 * self.log_variance).exp()
-        return Independent(Normal(params, stddev, validate_args=False), 3, validate_args=False)
+        return gaussian(params, self.log_variance)
+
+    def log_prob(self, params: Tensor, x: Tensor) -> Tensor:
+        if self.fit != "optimal" or not self.training:
+            return super().log_prob(params, x)
+        log_variance = optimal_log_variance(params, x)
+        with torch.no_grad():
+            running = self.log_variance.exp()
+            self.log_variance.copy_((running + MOMENTUM * (log_variance.exp() - running)).log())
+        log_prob: Tensor = gaussian(params, log_variance).log_prob(x)
+        return log_prob
+
+    def quantile(self, params: Tensor, u: Tensor) -> Tensor:
+        noise: Tensor = torch.special.ndtri(inside(u))
+        return params + (0.5 * self.log_variance).exp() * noise
 
     def pixel_variance(self, mean: Tensor) -> Tensor:
         return self.log_variance.detach().exp().expand_as(mean)
@@ -90,3 +162,190 @@ class Gaussian(Likelihood):
     def constant_distortion(self, x: Tensor, mean: Tensor, variance: float) -> Tensor:
         sigma2 = torch.as_tensor(variance).to(x).clamp(min=1e-6) if self.learned else self.log_variance.exp()
         return (0.5 * ((x - mean).square() / sigma2 + sigma2.log() + math.log(2 * math.pi))).flatten(1).sum(1)
+
+
+class DiscretizedLogistic(Likelihood):
+    """Independent logistic pixels around the decoder's output, rounded to ``levels`` grey values; one shared scale.
+
+    It gives probability masses, so distortions compare with published bits per dimension (Kingma et al. 2016,
+    appendix; Salimans et al. 2017, section 2.1). The outermost levels take the whole tails.
+
+    Args:
+        levels: of a pixel, k / (levels - 1) for k = 0, ..., levels - 1.
+        scale: s of the logistic in pixel units, the start value when it is learnt; its variance is π²s²/3.
+        fit: ``learned``, log s is a parameter beside the networks, or ``fixed``.
+
+    Raises:
+        ValueError: when there are fewer than two levels, the scale is not positive, or for an unknown fit.
+    """
+
+    support = (0.0, 1.0)
+    discrete = True
+    log_scale: Tensor
+
+    def __init__(self, levels: int = 256, scale: float = 0.1, fit: str = "learned") -> None:
+        super().__init__()
+        self.levels = integer("levels", levels, low=2)
+        log_scale = torch.tensor(math.log(number("scale", scale, above=0)))
+        self.fit = choice("fit", fit, ("fixed", "learned"))
+        if fit == "learned":
+            self.log_scale = nn.Parameter(log_scale)
+        else:
+            self.register_buffer("log_scale", log_scale)
+
+    def forward(self, params: Tensor) -> Distribution:
+        return Independent(RoundedLogistic(params, self.log_scale.exp(), self.levels), 3, validate_args=False)
+
+    def quantile(self, params: Tensor, u: Tensor) -> Tensor:
+        return RoundedLogistic(params, self.log_scale.exp(), self.levels).icdf(inside(u))
+
+    def check(self, x: Tensor) -> None:
+        steps = x.double() * (self.levels - 1)
+        off = ((steps - steps.round()).abs() > 0.01) | (x < 0) | (x > 1)
+        if off.any():
+            raise ValueError(
+                f"levels={self.levels}: needs pixels k/{self.levels - 1} in [0, 1], but {off.double().mean():.2%} "
+                f"of them are not, such as {x[off][0].item():.4g}; give the number of levels that the data have"
+            )
+
+    def constant_distortion(self, x: Tensor, mean: Tensor, variance: float) -> Tensor:
+        best = (3 * torch.as_tensor(variance).to(x).clamp(min=1e-6)).sqrt() / math.pi
+        scale = best if self.fit == "learned" else self.log_scale.exp()
+        return -RoundedLogistic(mean.expand_as(x), scale, self.levels).log_prob(x).flatten(1).sum(1)
+
+
+def inside(u: Tensor) -> Tensor:
+    """Keep probabilities u off 0 and 1 by the smallest step of uniform noise, so that quantiles are finite."""
+    step = torch.finfo(u.dtype).eps / 2
+    return u.clamp(step, 1 - step)
+
+
+class Pixels(Distribution):
+    """Base of distributions of single pixels, which draw samples by their quantiles."""
+
+    def __init__(self, params: Tensor) -> None:
+        self.params = params
+        super().__init__(params.shape, validate_args=False)
+
+    @torch.no_grad()
+    def sample(self, sample_shape: torch.Size | list[int] | tuple[int, ...] = ()) -> Tensor:
+        shape = self._extended_shape(torch.Size(sample_shape))
+        return self.icdf(inside(torch.rand(shape, dtype=self.params.dtype, device=self.params.device)))
+
+
+# Gaussian
+
+
+def gaussian(params: Tensor, log_variance: Tensor) -> Distribution:
+    """N(params, σ²) over images, from params (B, C, H, W) and log σ² ()."""
+    return Independent(Normal(params, (0.5 * log_variance).exp(), validate_args=False), 3, validate_args=False)
+
+
+def optimal_log_variance(params: Tensor, x: Tensor) -> Tensor:
+    """Log of the mean squared error () of a batch, softly clipped (Rybkin et al. 2021, equation 10)."""
+    mse = (x - params).square().mean()
+    log_stddev = 0.5 * mse.clamp(min=torch.finfo(mse.dtype).tiny).log()
+    return 2 * (LOWEST_LOG_STDDEV + softplus(log_stddev - LOWEST_LOG_STDDEV))
+
+
+# continuous Bernoulli
+
+# log(sinh(t/2) / (t/2)) = Σ SERIES[n] t^(2n+2), from the Bernoulli numbers; six terms reach float64 below SMALL
+SERIES = (1 / 24, -1 / 2880, 1 / 181440, -1 / 9676800, 1 / 479001600, -691 / 15692092416000)
+SMALL = 0.5
+
+
+class TiltedUniform(Pixels):
+    """The continuous Bernoulli: p(x) = exp(logit · x) · logit / (exp(logit) - 1) on [0, 1].
+
+    torch's own clips the logits at ±16 in float32, and loses the digits of its mean around logit 0.
+    """
+
+    def parts(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Where |logit| is small, the logit there and 0 elsewhere, and |logit| elsewhere and 1 there."""
+        size = self.params.abs()
+        small = size < SMALL
+        return small, torch.where(small, self.params, 0), torch.where(small, 1, size)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        small, near, far = self.parts()
+        series = near * (value - 0.5) - near.square() * polynomial(near.square(), SERIES)
+        to_the_edge = torch.where(self.params > 0, 1 - value, value)
+        return torch.where(small, series, far.log() - (-torch.expm1(-far)).log() - far * to_the_edge)
+
+    @property
+    def mean(self) -> Tensor:
+        small, near, far = self.parts()
+        series = 0.5 + near * polynomial(near.square(), [2 * n * c for n, c in enumerate(SERIES, 1)])
+        to_the_edge = 1 / far + (-far).exp() / torch.expm1(-far)
+        return torch.where(small, series, torch.where(self.params > 0, 1 - to_the_edge, to_the_edge))
+
+    @property
+    def variance(self) -> Tensor:
+        small, near, far = self.parts()
+        series = polynomial(near.square(), [2 * n * (2 * n - 1) * c for n, c in enumerate(SERIES, 1)])
+        return torch.where(small, series, 1 / far.square() - (-far).exp() / torch.expm1(-far).square())
+
+    def icdf(self, value: Tensor) -> Tensor:
+        """Value at probabilities in [0, 1), measured from the edge where the density is highest."""
+        size = self.params.abs().clamp(min=1e-30)
+        p = torch.where(self.params > 0, 1 - value, value)
+        rest = torch.where(self.params > 0, value, 1 - value)
+        shrunk = p * torch.expm1(-size)
+        log = torch.where(shrunk > -0.5, torch.log1p(shrunk), (rest + p * (-size).exp()).log())
+        to_the_edge = (-log / size).clamp(0, 1)
+        return torch.where(self.params > 0, 1 - to_the_edge, to_the_edge)
+
+
+def polynomial(x: Tensor, coefficients: Sequence[float]) -> Tensor:
+    """Σ c_n xⁿ, elementwise."""
+    total = torch.zeros_like(x)
+    for coefficient in reversed(coefficients):
+        total = total * x + coefficient
+    return total
+
+
+def tilt(mean: Tensor) -> Tensor:
+    """Logits, in float64, of the continuous Bernoulli whose mean is ``mean``, kept 1e-4 off 0 and 1; by bisection."""
+    mean = mean.double().clamp(MARGIN, 1 - MARGIN)
+    tail = torch.minimum(mean, 1 - mean)
+    low, high = torch.zeros_like(tail), 1 / tail
+    for _ in range(60):
+        middle = (low + high) / 2
+        flatter = TiltedUniform(-middle).mean > tail
+        low, high = torch.where(flatter, middle, low), torch.where(flatter, high, middle)
+    return torch.where(mean > 0.5, high, -high)
+
+
+# discretised logistic
+
+
+class RoundedLogistic(Pixels):
+    """A logistic variable, rounded to the nearest of the levels k / (levels - 1)."""
+
+    def __init__(self, location: Tensor, scale: Tensor, levels: int) -> None:
+        super().__init__(location)
+        self.scale, self.last = scale, levels - 1
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Log mass between the edges a and b: log(σ(b) - σ(a)) = log σ(b) + log σ(-a) + log(1 - exp(a - b))."""
+        half = 0.5 / self.last
+        distance = value - self.params
+        below = logsigmoid((distance + half) / self.scale)
+        above = logsigmoid((half - distance) / self.scale)
+        inner = below + above + (-torch.expm1(-2 * half / self.scale)).log()
+        return torch.where(value < half, below, torch.where(value > 1 - half, above, inner))
+
+    @property
+    def mean(self) -> Tensor:
+        """Mean before rounding, of the variable clipped to [0, 1], in closed form.
+
+        It differs from the mean of the levels by half a level at most, and by far less where the scale covers a level.
+        """
+        area = softplus(self.params / self.scale) - softplus((self.params - 1) / self.scale)
+        return (self.scale * area).clamp(0, 1)
+
+    def icdf(self, value: Tensor) -> Tensor:
+        """Level at probabilities in (0, 1)."""
+        pixel = self.params + self.scale * torch.logit(value)
+        return (pixel * self.last).round().clamp(0, self.last) / self.last

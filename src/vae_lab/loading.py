@@ -63,8 +63,8 @@ def load(path: str | Path, device: str | torch.device = "cpu", allow: Iterable[s
         ValueError: when there is no such run or checkpoint, or it is truncated, of another model, or holds more than
             tensors and primitives.
     """
+    from vae_lab.assembly import build_model
     from vae_lab.build import allowing
-    from vae_lab.run import build_model
 
     file = checkpoint_of(path)
     content = read_checkpoint(file)

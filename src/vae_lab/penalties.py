@@ -2,6 +2,7 @@
 
 The penalised rate is not the rate: with free bits it stays at its floor while the true KL may lie below. Metrics
 always report the true rate. A clamp is flat, so below ε no gradient pulls a dimension up; it is no longer pushed down.
+Strengths are buffers: callbacks and controllers fill them, no compiled loss notices.
 """
 
 from typing import ClassVar
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from vae_lab.checks import choice, number
+from vae_lab.controllers import Controller
 
 
 class Penalty(nn.Module):
@@ -22,6 +24,10 @@ class Penalty(nn.Module):
     def floor(self, latent_dim: int) -> float:
         """Return the rate, in nats per image, below which this penalty no longer pushes."""
         return 0.0
+
+    def price(self) -> float:
+        """Return what one nat of rate above the floor costs; negative where the penalty pulls a lower rate up."""
+        return 1.0
 
 
 class Plain(Penalty):
@@ -62,3 +68,63 @@ class FreeBits(Penalty):
 
     def floor(self, latent_dim: int) -> float:
         return float(self.epsilon) * (1 if self.mode == "total" else latent_dim)
+
+
+class Capacity(Penalty):
+    """Capacity: γ · |mean_b Σ_d rate_bd - C| (Burgess et al. 2018, equation 4), on the batch mean, not per image.
+
+    ``capacity`` is C, nats per image, ``gamma`` is γ. Unlike a clamp it has a slope below C: it pulls the rate up.
+
+    Raises:
+        ValueError: when γ is not positive or C is negative.
+    """
+
+    capacity: Tensor
+    gamma: Tensor
+
+    def __init__(self, capacity: float, gamma: float = 1000.0) -> None:
+        super().__init__()
+        self.register_buffer("capacity", torch.tensor(number("capacity", capacity, low=0)))
+        self.register_buffer("gamma", torch.tensor(number("gamma", gamma, above=0)))
+
+    def forward(self, rate: Tensor) -> Tensor:
+        return self.gamma * (rate.sum(1).mean() - self.capacity).abs()
+
+    def floor(self, latent_dim: int) -> float:
+        return float(self.capacity)
+
+    def price(self) -> float:
+        return -float(self.gamma)
+
+
+class Controlled(Penalty):
+    """The rate times a weight that a controller moves; its ``state`` lies here, so that a checkpoint holds it.
+
+    Args:
+        controller: says how state and weight go on, and what it holds at its target: the rate or the distortion.
+    """
+
+    state: Tensor
+    weight: Tensor
+
+    def __init__(self, controller: Controller) -> None:
+        super().__init__()
+        self.controller = controller
+        self.register_buffer("state", controller.start())
+        self.register_buffer("weight", torch.ones(()))
+        self.weight.copy_(controller(self.state, torch.tensor(controller.target))[1])
+
+    def forward(self, rate: Tensor) -> Tensor:
+        return self.weight * rate.sum(1).mean()
+
+    def observe(self, measured: Tensor) -> None:
+        """Move the weight by what was measured, (), nats per image."""
+        state, weight = self.controller(self.state, measured)
+        self.state.copy_(state)
+        self.weight.copy_(weight)
+
+    def floor(self, latent_dim: int) -> float:
+        return self.controller.target if self.controller.measures == "rate" else 0.0
+
+    def price(self) -> float:
+        return float(self.weight)

@@ -8,11 +8,13 @@ import math
 import torch
 from scipy.optimize import brentq
 from torch import Tensor, nn
+from torch.nn import functional
 
 from vae_lab.checks import integer, number
 from vae_lab.divergences import ar1_committed_rate, kl_ar1, kl_standard_normal
 
 LARGEST_U = 70.0  # -ln(1 - α²), where 1 - α² still fits float32
+LARGEST_LOG_SCALE = 15.0  # of a learnt density: narrower than 3e-7 float32 cannot tell, and (z / σ)² stays finite
 
 
 def standard_normal_log_prob(z: Tensor) -> Tensor:
@@ -117,3 +119,63 @@ def solve_innovation(delta: float, steps: int) -> float:
         return ar1_committed_rate(math.exp(-u), steps) - delta
 
     return math.exp(-brentq(excess, 0.0, LARGEST_U, xtol=1e-300, rtol=1e-15))
+
+
+class MaskedLinear(nn.Linear):
+    """A linear layer of which only the weights under ``mask`` (outputs, inputs) count (Germain et al. 2015)."""
+
+    mask: Tensor
+
+    def __init__(self, mask: Tensor, bias: bool = True) -> None:
+        super().__init__(mask.shape[1], mask.shape[0], bias=bias)
+        self.register_buffer("mask", mask.to(self.weight.dtype), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.linear(x, self.weight * self.mask, self.bias)
+
+
+class Autoregressive(Prior):
+    """A learnt density p(z) = Π_d N(z_d; m(z_<d), s(z_<d)²): the auxiliary prior of Razavi et al. (2019).
+
+    One masked network (MADE, Germain et al. 2015) with the degrees in natural order gives all m and log s at once: two
+    hidden layers, beside which the outputs read z_<d directly, so that every Gaussian can be had exactly. It starts as
+    N(0, I). It serves to draw samples: its KL from a Gaussian has no closed form, and ``rate`` raises
+    ``NotImplementedError``.
+
+    Args:
+        latent_dim: D.
+        hidden: the width of the hidden layers.
+    """
+
+    def __init__(self, latent_dim: int, hidden: int = 64) -> None:
+        super().__init__()
+        place = torch.arange(1, integer("latent_dim", latent_dim) + 1)
+        degree = 1 + torch.arange(integer("hidden", hidden)) * max(latent_dim - 1, 1) // hidden  # spread over 1 ... D-1
+        targets = place.repeat(2)  # m_1 ... m_D, log s_1 ... log s_D
+        self.hidden = nn.Sequential(
+            MaskedLinear(degree[:, None] >= place), nn.ReLU(), MaskedLinear(degree[:, None] >= degree), nn.ReLU()
+        )
+        self.output = MaskedLinear(targets[:, None] > degree)
+        self.direct = MaskedLinear(targets[:, None] > place, bias=False)
+        for parameter in (*self.output.parameters(), *self.direct.parameters()):
+            nn.init.zeros_(parameter)
+
+    def conditionals(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log standard deviation of each z_d given z_<d, both (..., D), of z (..., D)."""
+        mean, log_scale = (self.output(self.hidden(z)) + self.direct(z)).chunk(2, dim=-1)
+        return mean, LARGEST_LOG_SCALE * (log_scale / LARGEST_LOG_SCALE).tanh()
+
+    def rate(self, mean: Tensor, stddev: Tensor) -> Tensor:
+        raise NotImplementedError("the KL to an autoregressive density has no closed form; it is there to sample from")
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        mean, log_scale = self.conditionals(z)
+        return (standard_normal_log_prob((z - mean) * (-log_scale).exp()) - log_scale).sum(-1)
+
+    def sample(self, noise: Tensor) -> Tensor:
+        z = torch.zeros_like(noise)
+        for d in range(noise.shape[-1]):
+            mean, log_scale = self.conditionals(z)  # exact up to place d, since the rest is not read there
+            drawn = mean + log_scale.exp() * noise
+            z = torch.cat([z[..., :d], drawn[..., d : d + 1], z[..., d + 1 :]], dim=-1)
+        return z

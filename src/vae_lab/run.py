@@ -6,7 +6,6 @@ import platform
 import time
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -15,119 +14,18 @@ from typing import Any
 import torch
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.loggers import Logger
-from torch import nn
 
 from vae_lab import loggers
+from vae_lab.assembly import Parts, assemble
 from vae_lab.build import build, naming
-from vae_lab.callbacks import Checkpoints, Diverged, Divergence, Evaluation, FreeBits, KLAnnealing, still_falling
+from vae_lab.callbacks import Checkpoints, Diverged, Divergence, still_falling
 from vae_lab.checks import ConfigError, integer, one_line
 from vae_lab.data import ImageData
-from vae_lab.likelihoods import Gaussian, Likelihood
-from vae_lab.models import VAE
+from vae_lab.evidence import mean_image_distortion, objective, theory
 from vae_lab.results import CHECKPOINTS, RESULT, write_json
-from vae_lab.spectrum import Floats, spectrum
 from vae_lab.verdict import judge
 
 log = logging.getLogger(__name__)
-
-
-@dataclass
-class Parts:
-    """What a config builds."""
-
-    data: ImageData
-    model: VAE
-    annealing: KLAnnealing
-    evaluation: Evaluation
-    callbacks: list[Callback]
-
-
-def build_model(config: Mapping[str, Any], image_shape: tuple[int, int, int]) -> tuple[VAE, list[Callback]]:
-    """Build the model with weights drawn from the seed, and the callbacks that shape its objective.
-
-    Raises:
-        ConfigError: for whatever in ``config`` does not fit, by name.
-    """
-    with naming("model"):
-        latent_dim = integer("latent_dim", config["model"].get("latent_dim"))
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config["seed"])
-        networks = {
-            part: build(config[part], part, nn.Module, image_shape=image_shape, latent_dim=latent_dim)
-            for part in ("encoder", "decoder")
-        }
-        likelihood = build(config["likelihood"], "likelihood", Likelihood)
-        optimizer = build({**config["optimizer"], "_partial_": True}, "optimizer", torch.optim.Optimizer)
-        model: VAE = build(
-            config["model"], "model", VAE, **networks, likelihood=likelihood, optimizer=optimizer, seed=config["seed"]
-        )
-    with naming("optimizer"):
-        optimizer([nn.Parameter(torch.zeros(1))])
-    callbacks: list[Callback] = []
-    if config["free_bits"]:
-        free_bits: FreeBits = build(config["free_bits"], "free_bits", FreeBits)
-        free_bits.install(model)
-        callbacks.append(free_bits)
-    return model, callbacks
-
-
-def assemble(config: Mapping[str, Any]) -> Parts:
-    """Build and check everything that a run needs before its first step.
-
-    Raises:
-        ConfigError: for whatever does not fit, by name.
-    """
-    try:
-        integer("seed", config["seed"], low=0, high=2**63 - 1)
-        integer("threads", 1 if config["threads"] is None else config["threads"])
-        integer("epochs", 1 if config["epochs"] is None else config["epochs"])
-    except ValueError as error:
-        raise ConfigError(str(error)) from error
-    data: ImageData = build(config["data"], "data", ImageData, seed=config["seed"])
-    model, callbacks = build_model(config, data.image_shape)
-    annealing: KLAnnealing = build(config["annealing"], "annealing", KLAnnealing)
-    evaluation: Evaluation = build(config["evaluation"], "evaluation", Evaluation, data_range=data.value_range)
-    check_fit(data, model)
-    return Parts(data, model, annealing, evaluation, [annealing, evaluation, *callbacks])
-
-
-def check_fit(data: ImageData, model: VAE) -> None:
-    """Refuse parts that cannot work together.
-
-    Raises:
-        ConfigError: naming the part, its value and what is allowed.
-    """
-    (low, high), support = data.value_range, model.likelihood.support
-    if support and (low < support[0] or high > support[1]):
-        raise ConfigError(
-            f"likelihood={type(model.likelihood).__name__.lower()}: needs pixels in [{support[0]:g}, {support[1]:g}], "
-            f"the data reach from {low:g} to {high:g}; use likelihood=gaussian or rescale the data"
-        )
-    if data.batch_size < model.min_batch_size:
-        raise ConfigError(
-            f"data.batch_size={data.batch_size}: {type(model).__name__} needs at least {model.min_batch_size} images "
-            "in a batch"
-        )
-    images = next(data.eval_stream("val"))[:2]
-    expected = (len(images), model.latent_dim)
-    was_training = model.training
-    model.eval()
-    with torch.no_grad():
-        try:
-            answer = model.encoder(images)
-            shapes = [tuple(part.shape) for part in answer]
-        except Exception as error:  # a person's own network may raise anything
-            raise ConfigError(f"encoder: fails on images {tuple(images.shape)}: {one_line(error)}") from error
-        if shapes != [expected, expected]:
-            raise ConfigError(f"encoder: gives {shapes}; must be two tensors {expected}, location and raw scale")
-        try:
-            shape = tuple(model.decoder(answer[0]).shape)
-        except Exception as error:
-            raise ConfigError(f"decoder: fails on latents {expected}: {one_line(error)}") from error
-        if shape != tuple(images.shape):
-            raise ConfigError(f"decoder: gives {shape}; must be {tuple(images.shape)}")
-    model.train(was_training)
-
 
 RESERVED = {
     *("accumulate_grad_batches", "callbacks", "check_val_every_n_epoch", "default_root_dir", "enable_checkpointing"),
@@ -260,11 +158,11 @@ def train_and_test(
     data, model = parts.data, parts.model
     set_threads(config, data)
     recipe = {"config": dict(config), "image_shape": list(data.image_shape)}
-    checkpoints = Checkpoints(directory / CHECKPOINTS, parts.annealing.end, recipe)
+    checkpoints = Checkpoints(directory / CHECKPOINTS, parts.end, recipe)
     watchers = [Divergence(), checkpoints, *([progress] if progress else [])]
     trainer = make_trainer(
         {**config, "trainer": config["trainer"] | lengths(config, data)},
-        callbacks=parts.callbacks + watchers,
+        callbacks=[*parts.remedies, parts.evaluation, *watchers],
         logger=opened,
         enable_progress_bar=progress is not None,
         default_root_dir=str(directory),
@@ -288,7 +186,8 @@ def train_and_test(
         "unused": verdict.unused,
         "latent_dim": model.latent_dim,
         "rate_floor": model.rate_floor(),
-        "objective": objective(parts.annealing, model, data),
+        "objective": objective(parts.end, model, data),
+        **theory(model, data),
         "unfinished": still_falling(checkpoints.history, steps),
         "checkpoint": f"{chosen} at step {chosen_step}",
         "steps": steps,
@@ -296,46 +195,7 @@ def train_and_test(
     }
 
 
-def objective(annealing: KLAnnealing, model: VAE, data: ImageData) -> dict[str, Any]:
-    """What the run minimised at its end, and what its data can pay for: the evidence of a diagnosis.
-
-    ``effective_beta`` is what one nat of rate weighs against one nat of distortion. ``spectrum`` holds the eigenvalues
-    that it is compared with (``vae_lab.spectrum``), as many as there are latents.
-    """
-    likelihood, pixels = model.likelihood, math.prod(data.image_shape)
-    averaged = pixels if model.distortion_reduction == "mean" else 1
-    return {
-        "model": type(model).__name__,
-        "likelihood": type(likelihood).__name__,
-        "variance": float(likelihood.log_variance.detach().exp()) if isinstance(likelihood, Gaussian) else None,
-        "learned_variance": isinstance(likelihood, Gaussian) and likelihood.learned,
-        "pixels": pixels,
-        "distortion_reduction": model.distortion_reduction,
-        "kl_weight": float(model.kl_weight),
-        "rate_weight": model.rate_weight(),
-        "effective_beta": averaged * model.rate_weight() * float(model.kl_weight),
-        "spectrum": data_spectrum(model, data)[: model.latent_dim].tolist(),
-        "schedule_end": annealing.end,
-    }
-
-
-def data_spectrum(model: VAE, data: ImageData) -> Floats:
-    """Eigenvalues (P,) of the training images in units of the likelihood's pixel variance; see ``vae_lab.spectrum``."""
-    x = data.training_sample()
-    variance = model.likelihood.pixel_variance(x.mean(0).to(model.device)).clamp(min=1e-4)
-    return spectrum(x.flatten(1).double().numpy(), variance.flatten().double().cpu().numpy())
-
-
 VERDICT_FIGURES = ("shuffle_gap", "shuffle_gap_se", "shuffle_gap_dim", "shuffle_gap_dim_se", "mutual_information")
-
-
-def mean_image_distortion(model: VAE, data: ImageData) -> float:
-    """Test distortion, nats per image, of a decoder that always answers with the mean training image."""
-    mean, variance = data.train_moments()
-    batches = [x.to(model.device) for x in data.eval_stream("test")]
-    with torch.no_grad():
-        scores = [model.likelihood.constant_distortion(x, mean.to(x), variance).double() for x in batches]
-    return float(torch.cat(scores).mean())
 
 
 def quieten() -> None:

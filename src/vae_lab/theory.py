@@ -36,12 +36,11 @@ def prepare(overrides: list[str]) -> Prepared:
     chosen = any(override.startswith("likelihood=") for override in overrides)
     config = compose_config([*([] if chosen else ["likelihood=gaussian"]), *overrides])
 
-    from vae_lab.likelihoods import Gaussian
-    from vae_lab.run import assemble, data_spectrum
+    from vae_lab.assembly import assemble
+    from vae_lab.evidence import data_spectrum, variance_of
 
     parts = assemble(config)
-    likelihood = parts.model.likelihood
-    variance = float(likelihood.log_variance.detach().exp()) if isinstance(likelihood, Gaussian) else None
+    variance = variance_of(parts.model.likelihood)
     return Prepared(config, data_spectrum(parts.model, parts.data), variance)
 
 

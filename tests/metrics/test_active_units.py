@@ -2,8 +2,11 @@
 
 import pytest
 import torch
+from torch import nn
 
+from vae_lab.likelihoods import Gaussian
 from vae_lab.metrics import ActiveUnits, active_units
+from vae_lab.models import VAE
 
 
 def means(variances, n=1000):
@@ -49,3 +52,29 @@ def test_means_that_move_only_between_batches_count():
     for level in (0.0, 1.0):
         metric.update(torch.full((10, 1), level))
     assert metric.compute()["active_units"] == 1
+
+
+class LinearOptimum(nn.Module):
+    """The best encoder of independent pixels with variances λ at water level τ: Var(μ_i) = 1 - τ/λ_i, or 0."""
+
+    def __init__(self, lambdas, tau):
+        super().__init__()
+        kept = (1 - tau / lambdas).clamp(min=0)
+        self.gain, self.log_variance = (kept / lambdas).sqrt(), torch.where(kept > 0, tau / lambdas, 1.0).log()
+
+    def forward(self, x):
+        mean = self.gain * x.flatten(1)
+        return mean, self.log_variance.expand_as(mean)
+
+
+@pytest.mark.parametrize(("tau", "active"), [(0.3, 4), (0.6, 3), (5.0, 0), (0.498, 3), (0.494, 4)])
+def test_linear_optimum_has_the_units_that_the_water_level_leaves(tau, active):
+    """λ = .5 is above τ = .498 but its mean has the variance .004 <= .01: not active; at τ = .494 it has .012."""
+    lambdas = torch.tensor([4, 2, 1, 0.5, 0.2], dtype=torch.float64)
+    x = ((means([1] * 5) - 7) * lambdas.sqrt())[:, None, None, :]  # the 1/N variances are exactly λ
+    encoder, decoder = LinearOptimum(lambdas, tau), nn.Unflatten(1, (1, 1, 5))
+    model = VAE(encoder=encoder, decoder=decoder, likelihood=Gaussian(1.0), latent_dim=5)
+    metric = ActiveUnits()
+    for index, part in enumerate(x.split(300)):
+        metric.update(model(part, model.draw_noise(part, "test", index)).mean)
+    assert metric.compute()["active_units"] == active

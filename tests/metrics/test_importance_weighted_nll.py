@@ -50,3 +50,21 @@ def test_metric_averages_over_images_however_the_split_is_cut(sizes):
     nll = metric.compute()["nll"]
     assert nll.dtype == torch.float64
     assert nll.item() == pytest.approx(importance_weighted_nll(weights).mean().item(), rel=1e-6)
+
+
+@pytest.mark.parametrize("k", [1, 10, 1000])
+def test_equal_weights_give_themselves_for_any_k(k):
+    weights = torch.tensor([-1.5, -700.0, 3.0], dtype=torch.float64)
+    np.testing.assert_allclose(importance_weighted_nll(weights.expand(k, 3)), -weights, rtol=1e-14)
+
+
+@pytest.mark.parametrize("k", [1, 50, 1000])
+def test_float32_weights_are_summed_in_float64(k):
+    """What is left is the rounding of the weights themselves: 2⁻²⁴ of about 90 nats each."""
+    weights = log_weights(k, 20)
+    metric = ImportanceWeightedNLL()
+    metric.update(weights.float())
+    expected = importance_weighted_nll(weights).mean().item()
+    assert metric.compute()["nll"].item() == pytest.approx(expected, abs=1e-5)
+    rounded = importance_weighted_nll(weights.float().double()).mean().item()
+    assert metric.compute()["nll"].item() == pytest.approx(rounded, rel=1e-14)

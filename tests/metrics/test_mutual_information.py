@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from torch.distributions import Independent, Normal
+from torch.distributions import Independent, MultivariateNormal, Normal
 
 from vae_lab.metrics import MutualInformation, mutual_information
 
@@ -43,6 +43,47 @@ def test_linear_gaussian_channel(gains):
     exact = 0.5 * sum(math.log(1 + a * a) for a in gains)
     q = sampled(mean, torch.ones_like(mean))
     assert mutual_information(*q).item() == pytest.approx(exact, abs=0.02 * exact + 4 * (exact / 10_000) ** 0.5)
+
+
+def against_exact(mean, stddev, aggregate, exact, squared_correlations):
+    """The estimate from N = 10,000 points, its error from the samples and its error from the mixture, each bounded.
+
+    The density log q(z|x) - log q(z) has the variance Σ ρ² over the canonical correlations ρ of x and z. The mixture of
+    N posteriors in place of q(z) pulls the estimate down by about (E q(z|x)/q(z) - 1) / 2N = (e^2I - 1) / 2N, twice
+    which is allowed.
+    """
+    q = sampled(mean, stddev)
+    density = (Independent(Normal(*q[:2]), 1).log_prob(q[2]) - aggregate.log_prob(q[2])).mean().item()
+    error, bias = (sum(squared_correlations) / len(mean)) ** 0.5, math.expm1(2 * exact) / len(mean)
+    assert error < 0.02
+    assert density == pytest.approx(exact, abs=4 * error)
+    estimate = mutual_information(*q).item()
+    assert estimate == pytest.approx(density, abs=bias)
+    assert estimate == pytest.approx(exact, abs=4 * error + bias)
+
+
+@pytest.mark.parametrize("tau", [0.3, 0.6])
+def test_linear_optimum_holds_half_the_log_of_lambda_over_tau(tau):
+    """At the optimum of the linear VAE q(z) is N(0, I), and I = Σ ½ log⁺(λ_i/τ) is the rate."""
+    lambdas = torch.tensor([4, 2, 1, 0.5, 0.2], dtype=torch.float64)
+    kept = (1 - tau / lambdas).clamp(min=0)
+    stddev = torch.where(kept > 0, tau / lambdas, 1.0).sqrt()
+    mean = (kept / lambdas).sqrt() * lambdas.sqrt() * randn(10_000, 5, seed=12)
+    prior = MultivariateNormal(torch.zeros(5, dtype=torch.float64), torch.eye(5, dtype=torch.float64))
+    exact = 0.5 * (lambdas / tau).log().clamp(min=0).sum().item()
+    against_exact(mean, stddev.expand_as(mean), prior, exact, kept.tolist())
+
+
+def test_linear_encoder_off_the_optimum_holds_its_log_determinant():
+    """I = ½ log det(I + S⁻¹ W Σ Wᵀ) of μ = W x, x ~ N(0, Σ), with a full W and Σ and a diagonal S."""
+    root, weight = randn(4, 4, seed=13), 0.5 * randn(3, 4, seed=14)
+    variance = torch.tensor([0.3, 1.0, 4.0], dtype=torch.float64)
+    signal = weight @ root @ root.T @ weight.T
+    aggregate = MultivariateNormal(torch.zeros(3, dtype=torch.float64), signal + variance.diag())
+    gains = torch.linalg.eigvals(signal / variance[:, None]).real
+    exact = 0.5 * torch.logdet(torch.eye(3) + signal / variance[:, None]).item()
+    mean = randn(10_000, 4, seed=15) @ root.T @ weight.T
+    against_exact(mean, variance.sqrt().expand_as(mean), aggregate, exact, (gains / (1 + gains)).tolist())
 
 
 def test_noise_level_counts_not_only_the_gain():

@@ -8,10 +8,10 @@ import math
 
 import pytest
 import torch
-from torch import nn
 
 from vae_lab.likelihoods import Gaussian
 from vae_lab.models import BNVAE, VAE, BetaVAE
+from vae_lab.networks import LinearDecoder, LinearEncoder
 from vae_lab.penalties import FreeBits
 
 FLOAT = torch.float64
@@ -25,25 +25,18 @@ WATER_FILLING = [  # beta, sigma2, rates, squared error
 ]
 
 
-class LinearEncoder(nn.Module):
-    """Mean W x, and a log-variance per latent that the image does not move."""
-
-    def __init__(self, weight, log_variance):
-        super().__init__()
-        self.weight, self.log_variance = nn.Parameter(weight.contiguous()), nn.Parameter(log_variance)
-
-    def forward(self, x):
-        mean = x.flatten(1) @ self.weight.T
-        return mean, self.log_variance.expand_as(mean)
+def encoder_of(weight, log_variance):
+    """Mean W x with W (q, D), or (q,) for a diagonal one."""
+    encoder = LinearEncoder(IMAGE, len(log_variance), diagonal=weight.ndim == 1).double()
+    encoder.load_state_dict({"weight": weight, "bias": torch.zeros_like(log_variance), "log_variance": log_variance})
+    return encoder
 
 
-class LinearDecoder(nn.Module):
-    def __init__(self, weight):
-        super().__init__()
-        self.weight = nn.Parameter(weight.contiguous())
-
-    def forward(self, z):
-        return (z @ self.weight.T).unflatten(1, IMAGE)
+def decoder_of(weight):
+    """Mean image W z with W (D, q), or (q,) for a diagonal one."""
+    decoder = LinearDecoder(IMAGE, weight.shape[-1], diagonal=weight.ndim == 1).double()
+    decoder.load_state_dict({"weight": weight, "bias": torch.zeros(D_DATA, dtype=FLOAT)})
+    return decoder
 
 
 def rotation():
@@ -65,13 +58,13 @@ def optimum(tau, axes, q=Q):
     """Encoder and decoder of the closed form at water level τ."""
     kept = (1 - tau / LAMBDAS[:q]).clamp(min=0)
     variance = torch.where(kept > 0, tau / LAMBDAS[:q], 1.0)
-    encoder = LinearEncoder((kept / LAMBDAS[:q]).sqrt()[:, None] * axes[:, :q].T, variance.log())
-    return encoder, LinearDecoder((kept * LAMBDAS[:q]).sqrt() * axes[:, :q])
+    encoder = encoder_of((kept / LAMBDAS[:q]).sqrt()[:, None] * axes[:, :q].T, variance.log())
+    return encoder, decoder_of((kept * LAMBDAS[:q]).sqrt() * axes[:, :q])
 
 
 def make(encoder, decoder, sigma2, beta=1.0, learned=False):
-    parts = {"encoder": encoder, "decoder": decoder, "latent_dim": encoder.weight.shape[0]}
-    return BetaVAE(beta=beta, likelihood=Gaussian(sigma2, learned), **parts).double()
+    parts = {"encoder": encoder, "decoder": decoder, "latent_dim": len(encoder.bias)}
+    return BetaVAE(beta=beta, likelihood=Gaussian(sigma2, "learned" if learned else "fixed"), **parts).double()
 
 
 def squared_error(terms, sigma2, d=D_DATA):
@@ -83,6 +76,18 @@ def largest_gradient(model, x, noise):
     model.zero_grad()
     model(x, noise).loss.backward()
     return max(p.grad.abs().max().item() for p in model.parameters())
+
+
+def train(model, x, noise):
+    optimizer = torch.optim.LBFGS(model.parameters(), max_iter=400, history_size=30, line_search_fn="strong_wolfe")
+
+    def closure():
+        optimizer.zero_grad()
+        loss = model(x, noise).loss
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
 
 
 @pytest.mark.parametrize(("beta", "sigma2", "rates", "error"), WATER_FILLING)
@@ -107,17 +112,9 @@ def test_gradient_is_felt_away_from_the_optimum():
 def test_training_reaches_the_water_level(beta, rates, error):
     axes, generator = rotation(), torch.Generator().manual_seed(1)
     weight = 0.3 * torch.randn(2, Q, D_DATA, generator=generator, dtype=FLOAT)
-    model = make(LinearEncoder(weight[0], torch.zeros(Q, dtype=FLOAT)), LinearDecoder(weight[1].T), SIGMA2, beta)
+    model = make(encoder_of(weight[0], torch.zeros(Q, dtype=FLOAT)), decoder_of(weight[1].T), SIGMA2, beta)
     x, noise = exact_batch(axes)
-    optimizer = torch.optim.LBFGS(model.parameters(), max_iter=400, history_size=30, line_search_fn="strong_wolfe")
-
-    def closure():
-        optimizer.zero_grad()
-        loss = model(x, noise).loss
-        loss.backward()
-        return loss
-
-    optimizer.step(closure)
+    train(model, x, noise)
     terms = model(x, noise)
     assert terms.rate.mean(0).sum().item() == pytest.approx(sum(rates), abs=0.02 * sum(rates))
     found = terms.rate.mean(0).sort(descending=True).values
@@ -148,9 +145,7 @@ def test_loss_at_the_optimum_of_probabilistic_pca_is_the_log_likelihood():
 def diagonal(rates):
     """The axis-aligned solution that spends ``rates`` (Q,) nats."""
     kept = 1 - (-2 * rates).exp()
-    axes = torch.eye(D_DATA, dtype=FLOAT)[:, :Q]
-    encoder = LinearEncoder((kept / LAMBDAS[:Q]).sqrt()[:, None] * axes.T, -2 * rates)
-    return encoder, LinearDecoder((kept * LAMBDAS[:Q]).sqrt() * axes)
+    return encoder_of((kept / LAMBDAS[:Q]).sqrt(), -2 * rates), decoder_of((kept * LAMBDAS[:Q]).sqrt())
 
 
 def nats(model):
@@ -175,6 +170,17 @@ def test_free_bits_spend_epsilon_or_what_the_data_pay_for():
             assert penalised(best + step * torch.eye(Q, dtype=FLOAT)[i]) > penalised(best)
 
 
+@pytest.mark.parametrize(("beta", "rates", "error"), [(row[0], *row[2:]) for row in WATER_FILLING[:2]])
+def test_diagonal_networks_reach_the_water_level_from_their_own_start(beta, rates, error):
+    torch.manual_seed(0)
+    model = make(LinearEncoder(IMAGE, Q, True), LinearDecoder(IMAGE, Q, True), SIGMA2, beta)
+    x, noise = exact_batch(torch.eye(D_DATA, dtype=FLOAT))
+    train(model, x, noise)
+    terms = model(x, noise)
+    assert terms.rate.mean(0).tolist() == pytest.approx(rates, abs=0.02)  # latent i is pixel i: no sorting
+    assert squared_error(terms, SIGMA2) == pytest.approx(error, rel=0.01)
+
+
 def test_bn_vae_spends_what_gamma_asks_for():
     """s² solves λγ²/(σ²(γ²+s²)²) + 1 = 1/s²; rate ½(γ² + s² - 1 - ln s²) in each dimension; total 6.0705 at γ = .6."""
     gamma2, lambdas = 0.36, LAMBDAS[:Q]
@@ -183,9 +189,9 @@ def test_bn_vae_spends_what_gamma_asks_for():
         middle = (low + high) / 2
         above = lambdas * gamma2 / (SIGMA2 * (gamma2 + middle) ** 2) + 1 > 1 / middle
         low, high = torch.where(above, low, middle), torch.where(above, middle, high)
-    s2, axes = (low + high) / 2, torch.eye(D_DATA, dtype=FLOAT)[:, :Q]
-    encoder = LinearEncoder(1e4 * axes.T, s2.log())  # large means: BatchNorm's eps is nothing to them
-    decoder = LinearDecoder((lambdas * gamma2).sqrt() / (gamma2 + s2) * axes)
+    s2 = (low + high) / 2
+    encoder = encoder_of(torch.full_like(s2, 1e4), s2.log())  # large means: BatchNorm's eps is nothing to them
+    decoder = decoder_of((lambdas * gamma2).sqrt() / (gamma2 + s2))
     parts = {"encoder": encoder, "decoder": decoder, "likelihood": Gaussian(SIGMA2), "latent_dim": Q}
     model = BNVAE(gamma=0.6, **parts).double()
     assert nats(model) == pytest.approx(6.0705, abs=5e-5)

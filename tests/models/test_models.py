@@ -23,7 +23,7 @@ def parts(likelihood=Bernoulli):
 
 
 def learned_gaussian():
-    return Gaussian(0.1, learned=True)
+    return Gaussian(0.1, fit="learned")
 
 
 VARIANTS = {
@@ -108,8 +108,9 @@ def test_coefficients_are_scalar_buffers_that_the_loss_reads(variant, penalty):
 
 @every_variant
 def test_all_buffers_are_known(variant):
-    known = COEFFICIENTS[variant] | {"delta"}
-    assert {name for name, _ in make(variant).named_buffers() if not name.startswith("normalise.")} <= known
+    known = COEFFICIENTS[variant] | {"delta", "scales"}
+    others = ("normalise.", "sampling_prior.")  # running statistics, and the masks of a network
+    assert {name for name, _ in make(variant).named_buffers() if not name.startswith(others)} <= known
 
 
 @every_variant
@@ -202,15 +203,18 @@ def test_float32_and_float64_agree(variant, penalty):
 @every_penalty
 def test_gradient_is_that_of_the_loss(variant, penalty):
     model = make(variant, penalty).double()
+    if model.sampling_prior is not None:  # it learns beside the loss, whose value does not hold it
+        model.sampling_prior.requires_grad_(False)
     x, noise = (part.double() for part in batch(model))
-    directions = [torch.randn(p.shape, dtype=p.dtype) for p in model.parameters()]
-    gradients = torch.autograd.grad(model(x, noise).loss, list(model.parameters()))
+    trained = [p for p in model.parameters() if p.requires_grad]
+    directions = [torch.randn(p.shape, dtype=p.dtype) for p in trained]
+    gradients = torch.autograd.grad(model(x, noise).loss, trained)
     slope = sum((g * v).sum() for g, v in zip(gradients, directions, strict=True)).item()
 
     def moved(step):
         other = copy.deepcopy(model)
         with torch.no_grad():
-            for p, v in zip(other.parameters(), directions, strict=True):
+            for p, v in zip((p for p in other.parameters() if p.requires_grad), directions, strict=True):
                 p.add_(step * v)
         return loss_of(other, x, noise).item()
 
@@ -220,6 +224,8 @@ def test_gradient_is_that_of_the_loss(variant, penalty):
 @every_variant
 def test_every_parameter_gets_a_gradient(variant):
     model = make(variant)
+    if model.sampling_prior is not None:  # starts as N(0, I), with an output of zeros that lets nothing pass yet
+        torch.nn.init.ones_(model.sampling_prior.output.weight)
     model(*batch(model)).loss.backward()
     assert all(p.grad is not None and p.grad.abs().max() > 0 for p in model.parameters())
 

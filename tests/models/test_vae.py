@@ -44,7 +44,7 @@ def written_out(model, x, noise):
     return torch.stack(distortions), torch.stack(rates)
 
 
-LIKELIHOODS = [Bernoulli(), Gaussian(0.1), Gaussian(0.3, learned=True)]
+LIKELIHOODS = [Bernoulli(), Gaussian(0.1), Gaussian(0.3, fit="learned")]
 
 
 @pytest.mark.parametrize("likelihood", LIKELIHOODS)

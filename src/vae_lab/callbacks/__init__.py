@@ -1,19 +1,28 @@
 """Lightning callbacks, one per file; each moves a number, writes a file or watches."""
 
+from vae_lab.callbacks.aggressive_inference import AggressiveInference
+from vae_lab.callbacks.capacity import Capacity
 from vae_lab.callbacks.checkpoints import Checkpoints, still_falling
+from vae_lab.callbacks.control import Control
 from vae_lab.callbacks.divergence import Diverged, Divergence
 from vae_lab.callbacks.evaluation import Evaluation
 from vae_lab.callbacks.free_bits import FreeBits
 from vae_lab.callbacks.kl_annealing import KLAnnealing
 from vae_lab.callbacks.progress import StepProgress
+from vae_lab.callbacks.remedy import Remedy, Scheduled
 
 __all__ = [
+    "AggressiveInference",
+    "Capacity",
     "Checkpoints",
+    "Control",
     "Diverged",
     "Divergence",
     "Evaluation",
     "FreeBits",
     "KLAnnealing",
+    "Remedy",
+    "Scheduled",
     "StepProgress",
     "still_falling",
 ]

@@ -22,7 +22,7 @@ class Checkpoints(Callback):
         recipe: primitives to store with the weights, enough to build the model again.
     """
 
-    def __init__(self, directory: Path, eligible_from: int, recipe: dict[str, Any]) -> None:
+    def __init__(self, directory: Path, eligible_from: float, recipe: dict[str, Any]) -> None:
         self.directory, self.eligible_from, self.recipe = directory, eligible_from, recipe
         self.history: list[tuple[int, float]] = []  # (step, validation loss), eligible ones only
 

@@ -1,5 +1,6 @@
 """Evaluation: measures the model from outside, on the validation split during training and on the test split after."""
 
+import math
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -44,24 +45,29 @@ class Evaluation(Callback):
         collection: list[Metric] = [
             metrics.RateDistortion(model.latent_dim),
             metrics.ActiveUnits(),
+            metrics.EpsilonDeltaCollapse(model.latent_dim),
             metrics.MutualInformation(),
             metrics.ShuffleGap(partial(distortion, model), per_dimension=whole, chunk=len(x)),
-            PeakSignalNoiseRatio(**options),
         ]
-        if min(x.shape[2:]) >= 7:
-            collection.append(StructuralSimilarityIndexMeasure(**options, **window))
+        if not model.autoregressive:  # whose parameters predict pixels from pixels: no reconstruction to compare
+            collection.append(PeakSignalNoiseRatio(**options))
+            if min(x.shape[2:]) >= 7:
+                collection.append(StructuralSimilarityIndexMeasure(**options, **window))
         return MetricCollection(collection, compute_groups=False).to(x.device)
 
     def update(self, model: VAE, terms: Terms, x: Tensor, batch_idx: int, whole: bool) -> None:
         """Take one batch into account."""
         if batch_idx == 0:
             self.metrics = self.collection(model, x, whole)
+            self.pixels = x[0].numel() if model.likelihood.discrete else 0  # by which bits are counted
         self.metrics.update(**terms._asdict(), x=x, preds=model.likelihood(terms.params).mean, target=x)
 
     def compute(self) -> dict[str, Tensor]:
         """All figures by name: () each, (D,) for figures per dimension."""
         figures = {RENAMED.get(name, name): value.detach() for name, value in self.metrics.compute().items()}
         figures["prior_gap"] = figures["rate"] - figures["mutual_information"]
+        if self.pixels:
+            figures["bits_per_dim"] = -figures["elbo"] / (math.log(2) * self.pixels)
         return figures
 
     @override
@@ -108,7 +114,7 @@ RENAMED = {"PeakSignalNoiseRatio": "psnr", "StructuralSimilarityIndexMeasure": "
 
 def distortion(model: VAE, z: Tensor, x: Tensor) -> Tensor:
     """-log p(x|z), (B,), of latents z (B, D) and images x (B, C, H, W)."""
-    return -model.likelihood.log_prob(model.decoder(z), x)
+    return -model.likelihood.log_prob(model.predict(z, x), x)
 
 
 def log_weights(model: VAE, x: Tensor, k: int, index: int, max_values: int) -> Tensor:

@@ -1,28 +1,33 @@
-"""Free bits: gives the model a penalty that leaves a rate below ε alone."""
+"""Free bits: a rate below ε costs nothing."""
 
 from typing import Any
 
-from lightning.pytorch import Callback, Trainer
+from torch import Tensor
 from typing_extensions import override
 
 from vae_lab import penalties
+from vae_lab.callbacks.remedy import Scheduled, make_schedule
 from vae_lab.models import VAE
-from vae_lab.steps import is_logged
 
 
-class FreeBits(Callback):
-    """Puts ``penalties.FreeBits`` into the model before training; ``mode`` and ``epsilon`` are explained there."""
+class FreeBits(Scheduled):
+    """Puts ``penalties.FreeBits`` into the model, and moves its ε as a schedule says: ε · schedule(step).
 
-    def __init__(self, mode: str = "dimension", epsilon: float = 0.25) -> None:
-        self.penalty = penalties.FreeBits(mode, epsilon)
+    Args:
+        mode: ``dimension``, ``sample`` or ``total``.
+        epsilon: ε in nats, explained there.
+        schedule: as for KL annealing; ``constant`` leaves ε where it is.
+        options: the schedule's arguments.
+    """
 
-    def install(self, model: VAE) -> None:
-        """Replace the model's penalty."""
-        model.penalty = self.penalty
+    name = "free_bits"
+
+    def __init__(
+        self, mode: str = "dimension", epsilon: float = 0.25, schedule: str = "constant", **options: Any
+    ) -> None:
+        self.penalty: penalties.FreeBits = penalties.FreeBits(mode, epsilon)
+        super().__init__(make_schedule(schedule, **options), scale=epsilon)
 
     @override
-    def on_train_batch_start(  # type: ignore[override]
-        self, trainer: Trainer, pl_module: VAE, batch: Any, batch_idx: int
-    ) -> None:
-        if is_logged(trainer, batch_idx):
-            pl_module.log("coef/free_bits", self.penalty.epsilon)
+    def coefficient(self, model: VAE) -> Tensor:
+        return self.penalty.epsilon

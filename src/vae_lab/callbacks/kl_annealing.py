@@ -2,51 +2,26 @@
 
 from typing import Any
 
-from lightning.pytorch import Callback, Trainer
+from torch import Tensor
 from typing_extensions import override
 
-from vae_lab import schedules
-from vae_lab.checks import choice
+from vae_lab.callbacks.remedy import Scheduled, make_schedule
 from vae_lab.models import VAE
-from vae_lab.steps import is_logged
-
-SCHEDULES: dict[str, type[schedules.Schedule]] = {
-    "constant": schedules.Constant,
-    "linear": schedules.Linear,
-    "cosine": schedules.Cosine,
-    "sigmoid": schedules.Sigmoid,
-    "cyclical": schedules.Cyclical,
-}
 
 
-class KLAnnealing(Callback):
-    """Before each optimizer step and each validation, fills the model's ``kl_weight`` with the schedule's value.
+class KLAnnealing(Scheduled):
+    """Fills the model's ``kl_weight``.
 
     Args:
         schedule: ``constant``, ``linear``, ``cosine``, ``sigmoid`` or ``cyclical``.
         options: that schedule's arguments.
     """
 
+    name = "kl_weight"
+
     def __init__(self, schedule: str = "constant", **options: Any) -> None:
-        self.schedule = SCHEDULES[choice("schedule", schedule, SCHEDULES)](**options)
-
-    @property
-    def end(self) -> int:
-        """The first step from which nothing changes any more."""
-        return self.schedule.end
+        super().__init__(make_schedule(schedule, **options))
 
     @override
-    def on_train_batch_start(  # type: ignore[override]
-        self, trainer: Trainer, pl_module: VAE, batch: Any, batch_idx: int
-    ) -> None:
-        self.move(trainer, pl_module)
-        if is_logged(trainer, batch_idx):
-            pl_module.log("coef/kl_weight", self.schedule(trainer.global_step))
-
-    @override
-    def on_validation_start(self, trainer: Trainer, pl_module: VAE) -> None:  # type: ignore[override]
-        self.move(trainer, pl_module)
-
-    def move(self, trainer: Trainer, model: VAE) -> None:
-        """Fill the weight of the step that comes next."""
-        model.kl_weight.fill_(self.schedule(trainer.global_step))
+    def coefficient(self, model: VAE) -> Tensor:
+        return model.kl_weight

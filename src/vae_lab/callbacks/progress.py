@@ -9,13 +9,16 @@ from lightning.pytorch.callbacks import ProgressBar
 from tqdm import tqdm
 from typing_extensions import override
 
+from vae_lab.models import VAE
 from vae_lab.steps import is_logged
 
 EVERY_SECONDS = 10.0
 
 
 class StepProgress(ProgressBar):
-    """Counts optimizer steps. Without a terminal it prints a line every ten seconds, without control characters.
+    """Says what the model commits itself to, then counts optimizer steps.
+
+    Without a terminal it prints a line every ten seconds, without control characters.
 
     Args:
         label: what to call this run, such as ``[3/24] model.beta=4``.
@@ -32,8 +35,10 @@ class StepProgress(ProgressBar):
         """Required of every progress bar; this one has nothing to switch."""
 
     @override
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_train_start(self, trainer: Trainer, pl_module: VAE) -> None:  # type: ignore[override]
         self.spoke = time.monotonic()
+        if promise := pl_module.commitment():
+            print(f"{self.label} {promise}".strip(), flush=True)
         if sys.stdout.isatty():
             layout = "{desc} {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{remaining} left{postfix}]"
             self.bar = tqdm(

@@ -37,5 +37,11 @@ class BNVAE(VAE):
         mean, stddev = super().posterior(x)
         return self.gamma * self.normalise(mean) + self.shift, stddev
 
+    def commitment(self) -> str:
+        return (
+            f"committed rate: at least {self.rate_floor():g} nats per image on average over a training batch "
+            f"(γ = {float(self.gamma):g} over {self.latent_dim} latents)"
+        )
+
     def rate_floor(self) -> float:
         return max(self.latent_dim * float(self.gamma) ** 2 / 2, super().rate_floor())

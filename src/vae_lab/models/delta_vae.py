@@ -7,9 +7,9 @@ import torch
 from scipy.special import lambertw
 from torch import Tensor
 
-from vae_lab.checks import choice, number
+from vae_lab.checks import choice, flag, number
 from vae_lab.models.vae import VAE
-from vae_lab.priors import AR1, StandardNormal
+from vae_lab.priors import AR1, Autoregressive, StandardNormal
 
 LARGEST_DELTA = 30.0  # nats per dimension: beyond, the bounds of the variance leave float32
 
@@ -27,10 +27,16 @@ class DeltaVAE(VAE):
 
     A guaranteed rate is no proof of a used latent: at its minimiser nothing is encoded and the rate is δ.
 
+    The posteriors are kept away from the prior, so that the decoder has not seen most of what the prior draws. Samples
+    therefore come from the paper's auxiliary prior, which is fitted to samples of the posteriors by maximum likelihood
+    and touches neither the loss' value nor the gradients of the VAE. Rate, ELBO and the importance-weighted bound are
+    those of ``prior``.
+
     Args:
         delta: δ > 0, nats per image over all latents.
         variant: ``ar1`` or ``independent``.
         steps: the length of the latent sequence, a divisor of ``latent_dim``; used by ``ar1``.
+        auxiliary_prior: draw samples from a learnt prior, whose loss is logged as ``auxiliary_nll`` (nats per image).
         parts: the arguments of ``VAE`` but for the prior.
 
     Raises:
@@ -43,7 +49,14 @@ class DeltaVAE(VAE):
     stddev_high: Tensor
 
     def __init__(
-        self, *, latent_dim: int, delta: float = 1.0, variant: str = "ar1", steps: int = 2, **parts: Any
+        self,
+        *,
+        latent_dim: int,
+        delta: float = 1.0,
+        variant: str = "ar1",
+        steps: int = 2,
+        auxiliary_prior: bool = True,
+        **parts: Any,
     ) -> None:
         self.variant = choice("variant", variant, self.variants)
         number("delta", delta, above=0, high=LARGEST_DELTA * latent_dim)
@@ -54,6 +67,8 @@ class DeltaVAE(VAE):
             low, high = (math.sqrt(root) for root in variance_bounds(delta / latent_dim))
             self.register_buffer("stddev_low", torch.tensor(low))
             self.register_buffer("stddev_high", torch.tensor(high))
+        if flag("auxiliary_prior", auxiliary_prior):
+            self.sampling_prior = Autoregressive(latent_dim)
 
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
         if self.variant == "ar1":
@@ -64,8 +79,26 @@ class DeltaVAE(VAE):
         squared_mean = 2 * self.delta / self.latent_dim + 1 + variance.log() - variance + location.relu()
         return squared_mean.clamp(min=1e-12).sqrt(), stddev  # the clamp meets rounding only: at the roots this is 0
 
+    def objective(self, distortion: Tensor, rate: Tensor, z: Tensor, noise: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        loss, extra = super().objective(distortion, rate, z, noise)
+        if not isinstance(self.sampling_prior, Autoregressive):
+            return loss, extra
+        nll = -self.sampling_prior.log_prob(z.detach()).mean()
+        return loss + (nll - nll.detach()), extra | {"auxiliary_nll": nll}  # its gradient, without its value
+
     def rate_floor(self) -> float:
         return max(float(self.delta), super().rate_floor())
+
+    def commitment(self) -> str:
+        """One line for a person, before training: the rate that is promised, and by what."""
+        if isinstance(self.prior, AR1):
+            steps, alpha = self.prior.steps, float(self.prior.alpha)
+            means = f"AR(1), {steps} steps x {self.latent_dim // steps} channels, alpha = {alpha:.4g}"
+        else:
+            low, high = float(self.stddev_low), float(self.stddev_high)
+            means = f"independent, standard deviations from {low:.3g} to {high:.3g}"
+        promised = f"{float(self.delta):g} nat{'' if self.delta == 1 else 's'}"
+        return f"committed rate: at least {promised} per image over {self.latent_dim} latents ({means})"
 
 
 def variance_bounds(delta: float) -> tuple[float, float]:

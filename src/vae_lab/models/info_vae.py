@@ -1,12 +1,13 @@
 """InfoVAE: the aggregate posterior is pulled to the prior by an MMD, each single posterior less or not at all."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from vae_lab.checks import choice, number
-from vae_lab.divergences import ESTIMATORS, KERNELS, mmd
+from vae_lab.checks import choice, did_you_mean, number
+from vae_lab.divergences import ESTIMATORS, KERNELS, median_squared_distance, mmd
 from vae_lab.models.vae import VAE
 
 
@@ -20,18 +21,23 @@ class InfoVAE(VAE):
         alpha: α <= 1. The higher, the less each posterior pays for its rate.
         lambd: λ >= 1 - α: a negative weight would push the aggregate posterior away from the prior.
         kernel: ``rbf``, exp(-r²/2ℓ²), or ``imq``, C/(C+r²).
-        bandwidth: ℓ² or C; when None, D for ``rbf`` and 2D for ``imq``, which do not saturate as D grows.
+        bandwidth: ℓ² or C; when None, D for ``rbf`` and 2D for ``imq``, which do not saturate as D grows; ``median``
+            takes the median squared distance of each batch's pooled samples, as a constant (Gretton et al. 2012).
+        scales: the kernel is the mean over s of the kernel at s · bandwidth. Tolstikhin et al. 2018 take the sum over
+            .1, .2, .5, 1, 2, 5, 10; with the mean, k(x, x) stays 1 and λ keeps its meaning.
         estimator: ``biased`` (never negative) or ``unbiased``.
         parts: the arguments of ``VAE``.
 
     Raises:
-        ValueError: when a weight would be negative, or for an unknown kernel or estimator.
+        ValueError: when a weight would be negative, for an unknown kernel or estimator, for a bandwidth that is neither
+            positive nor ``median``, and for no scales or one that is not positive.
     """
 
     noise_streams = 2
     alpha: Tensor
     lambd: Tensor
-    bandwidth: Tensor
+    bandwidth: Tensor | None  # (), None for the median
+    scales: Tensor  # (K,)
 
     def __init__(
         self,
@@ -39,7 +45,8 @@ class InfoVAE(VAE):
         alpha: float = 0.0,
         lambd: float = 1000.0,
         kernel: str = "rbf",
-        bandwidth: float | None = None,
+        bandwidth: float | str | None = None,
+        scales: Sequence[float] = (1.0,),
         estimator: str = "biased",
         **parts: Any,
     ) -> None:
@@ -48,15 +55,24 @@ class InfoVAE(VAE):
         number("lambd", lambd, low=1 - alpha)
         self.kernel = choice("kernel", kernel, KERNELS)
         self.estimator = choice("estimator", estimator, ESTIMATORS)
+        if isinstance(bandwidth, str) and bandwidth != "median":
+            hint = did_you_mean(bandwidth, ["median"])
+            raise ValueError(f"bandwidth={bandwidth}: must be a finite number > 0, median or null{hint}")
+        if isinstance(scales, str) or not isinstance(scales, Sequence) or not scales:
+            raise ValueError(f"scales={scales}: must be a list of one number or more")
         if bandwidth is None:
             bandwidth = self.latent_dim * (1 if kernel == "rbf" else 2)
+        fixed = None if bandwidth == "median" else torch.tensor(number("bandwidth", bandwidth, above=0))
         self.register_buffer("alpha", torch.tensor(float(alpha)))
         self.register_buffer("lambd", torch.tensor(float(lambd)))
-        self.register_buffer("bandwidth", torch.tensor(number("bandwidth", bandwidth, above=0)))
+        self.register_buffer("bandwidth", fixed)
+        self.register_buffer("scales", torch.tensor([number("scales", scale, above=0) for scale in scales]))
         self.min_batch_size = 2 if estimator == "unbiased" else 1
 
     def objective(self, distortion: Tensor, rate: Tensor, z: Tensor, noise: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        discrepancy = mmd(z, self.prior.sample(noise[1]), self.kernel, self.bandwidth, self.estimator)
+        prior_sample = self.prior.sample(noise[1])
+        bandwidth = median_squared_distance(z, prior_sample) if self.bandwidth is None else self.bandwidth
+        discrepancy = mmd(z, prior_sample, self.kernel, self.scales * bandwidth, self.estimator)
         rate_term = (1 - self.alpha) * self.kl_weight * self.penalty(rate)
         return distortion.mean() + rate_term + (self.alpha + self.lambd - 1) * discrepancy, {"mmd": discrepancy}
 

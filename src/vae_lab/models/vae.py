@@ -5,18 +5,23 @@ Shapes: B batch, D latent, K importance samples, S noise streams; images are (B,
 
 import math
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import LambdaLR
 
 from vae_lab import noise
 from vae_lab.checks import choice, integer
+from vae_lab.drawing import draw_images
 from vae_lab.likelihoods import Likelihood
 from vae_lab.penalties import Penalty, Plain
 from vae_lab.priors import Prior, StandardNormal
+from vae_lab.schedules import Cosine, Linear
 from vae_lab.steps import is_logged
+
+DECAYS = {"linear": Linear, "cosine": Cosine}
 
 
 class Terms(NamedTuple):
@@ -41,7 +46,8 @@ class VAE(LightningModule):
 
     Args:
         encoder: maps images (B, C, H, W) to two tensors (B, D): location and raw scale, read here as mean and log σ².
-        decoder: maps z (B, D) to (B, C, H, W), the likelihood's parameters.
+        decoder: maps z (B, D) to (B, C, H, W), the likelihood's parameters; one with a true ``autoregressive`` maps z
+            and the images (B, C, H, W), each pixel's parameters depending on z and the pixels before it only.
         likelihood: p(x|z).
         latent_dim: D.
         optimizer: makes an optimizer from the parameters.
@@ -49,9 +55,10 @@ class VAE(LightningModule):
         prior: p(z), N(0, I) when None.
         distortion_reduction: how the loss reduces the distortion over pixels: ``sum``, or ``mean``, which is wrong and
             there to show what it does: it multiplies β by the number of pixels.
+        lr_decay: how the learning rate falls to 0 over the run: ``none``, ``linear`` or ``cosine``.
 
     Raises:
-        ValueError: when ``latent_dim`` is not a whole number >= 1, or for an unknown reduction.
+        ValueError: when ``latent_dim`` is not a whole number >= 1, or for an unknown reduction or decay.
     """
 
     noise_streams = 1
@@ -68,15 +75,19 @@ class VAE(LightningModule):
         seed: int = 0,
         prior: Prior | None = None,
         distortion_reduction: str = "sum",
+        lr_decay: str = "none",
     ) -> None:
         super().__init__()
         self.latent_dim = integer("latent_dim", latent_dim)
         self.encoder, self.decoder, self.likelihood = encoder, decoder, likelihood
+        self.autoregressive = bool(getattr(decoder, "autoregressive", False))
         self.prior: Prior = prior or StandardNormal()
+        self.sampling_prior: Prior | None = None  # where ``sample`` does not draw from the prior itself
         self.penalty: Penalty = Plain()
         self.register_buffer("kl_weight", torch.tensor(1.0))
         self.optimizer, self.seed = optimizer, seed
         self.distortion_reduction = choice("distortion_reduction", distortion_reduction, ("sum", "mean"))
+        self.lr_decay = choice("lr_decay", lr_decay, ("none", *DECAYS))
 
     # the objective
 
@@ -84,6 +95,11 @@ class VAE(LightningModule):
         """Mean and standard deviation, each (B, D), of the Gaussian q(z|x)."""
         mean, log_variance = self.encoder(x)
         return mean, (0.5 * log_variance).exp()
+
+    def predict(self, z: Tensor, x: Tensor) -> Tensor:
+        """The parameters (B, C, H, W) of p(x|z) for z (B, D); each pixel's may depend on those before it in x."""
+        params: Tensor = self.decoder(z, x) if self.autoregressive else self.decoder(z)
+        return params
 
     def objective(self, distortion: Tensor, rate: Tensor, z: Tensor, noise: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss () and, by name, what it holds beside distortion and rate. This is what most variants override."""
@@ -93,7 +109,7 @@ class VAE(LightningModule):
         """Compute all terms of the images x (B, C, H, W) with the standard normal noise (S, B, D)."""
         mean, stddev = self.posterior(x)
         z = mean + stddev * noise[0]
-        params = self.decoder(z)
+        params = self.predict(z, x)
         distortion = -self.likelihood.log_prob(params, x)
         rate = self.prior.rate(mean, stddev)
         counted = distortion / x[0].numel() if self.distortion_reduction == "mean" else distortion
@@ -103,6 +119,10 @@ class VAE(LightningModule):
     def rate_floor(self) -> float:
         """Nats per image below which the rate cannot fall, or is not pushed, whatever z carries."""
         return self.penalty.floor(self.latent_dim)
+
+    def commitment(self) -> str:
+        """What this model guarantees about its rate before it is trained, in one line; empty where it is nothing."""
+        return ""
 
     def rate_weight(self) -> float:
         """What the rate weighs in the loss when ``kl_weight`` is 1: β where the paper has one."""
@@ -114,19 +134,25 @@ class VAE(LightningModule):
         """q(z|x) of images (B, C, H, W), batch shape (B, D)."""
         return torch.distributions.Normal(*self.posterior(x))
 
-    def decode(self, z: Tensor) -> Tensor:
-        """The mean image of p(x|z), (B, C, H, W), of latents (B, D)."""
+    def decode(self, z: Tensor, seed: int = 0, progress: bool = False) -> Tensor:
+        """The mean image of p(x|z), (B, C, H, W), of latents (B, D).
+
+        An autoregressive decoder has none: one image per latent is drawn, pixel by pixel, from ``seed``; ``progress``
+        shows a bar of the pixels.
+        """
+        if self.autoregressive:
+            return draw_images(self.decoder, self.likelihood, z, seed, progress)
         images: Tensor = self.likelihood(self.decoder(z)).mean
         return images
 
-    def reconstruct(self, x: Tensor) -> Tensor:
-        """The mean image (B, C, H, W) decoded from the posterior mean of x (B, C, H, W)."""
-        return self.decode(self.posterior(x)[0])
+    def reconstruct(self, x: Tensor, seed: int = 0, progress: bool = False) -> Tensor:
+        """Decode the posterior mean of x (B, C, H, W) to images (B, C, H, W)."""
+        return self.decode(self.posterior(x)[0], seed, progress)
 
-    def sample(self, n: int, seed: int = 0) -> Tensor:
-        """Mean images (n, C, H, W) of n draws from the prior; the same seed draws the same latents."""
+    def sample(self, n: int, seed: int = 0, progress: bool = False) -> Tensor:
+        """Decode n draws from the prior to images (n, C, H, W); the same seed gives the same images."""
         draws = noise.normal((n, self.latent_dim), self.kl_weight, seed=seed, purpose="sample", index=0)
-        return self.decode(self.prior.sample(draws))
+        return self.decode((self.sampling_prior or self.prior).sample(draws), seed, progress)
 
     def log_weights(self, x: Tensor, noise: Tensor) -> Tensor:
         """Importance log-weights log p(x,z) - log q(z|x) of x (B, C, H, W) with noise (K, B, D): (K, B)."""
@@ -134,7 +160,7 @@ class VAE(LightningModule):
         z = mean + stddev * noise
         log_q = (-0.5 * (noise.square() + math.log(2 * math.pi)) - stddev.log()).sum(-1)
         images = x.expand(len(z), *x.shape).flatten(0, 1)
-        log_likelihood = self.likelihood.log_prob(self.decoder(z.flatten(0, 1)), images)
+        log_likelihood = self.likelihood.log_prob(self.predict(z.flatten(0, 1), images), images)
         log_joint = log_likelihood.view(len(z), len(x)) + self.prior.log_prob(z)
         return log_joint - log_q
 
@@ -145,17 +171,21 @@ class VAE(LightningModule):
         shape = (self.noise_streams, len(x), self.latent_dim)
         return noise.normal(shape, x, seed=self.seed, purpose=purpose, index=index)
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        return self.optimizer(self.parameters())
+    def configure_optimizers(self) -> Any:
+        optimizer = self.optimizer(self.parameters())
+        if self.lr_decay == "none":
+            return optimizer
+        schedule = LambdaLR(optimizer, DECAYS[self.lr_decay](steps=int(self.trainer.max_steps), start=1, stop=0))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
-    def training_step(self, x: Tensor, batch_idx: int) -> Tensor:
+    def training_step(self, x: Tensor, batch_idx: int) -> dict[str, Tensor]:
         terms: Terms = self(x, self.draw_noise(x, "train", batch_idx))
+        rate, distortion = terms.rate.detach().sum(1).mean(), terms.distortion.detach().mean()
         if is_logged(self.trainer, batch_idx):
-            rate, distortion = terms.rate.detach().sum(1).mean(), terms.distortion.detach().mean()
             figures = {"loss": terms.loss.detach(), "elbo": -rate - distortion, "rate": rate, "distortion": distortion}
             figures |= {name: value.detach() for name, value in terms.extra.items()}
             self.log_dict({f"train/{name}": value for name, value in figures.items()})
-        return terms.loss
+        return {"loss": terms.loss, "rate": rate, "distortion": distortion}
 
     def validation_step(self, x: Tensor, batch_idx: int) -> Terms:  # type: ignore[override]
         terms: Terms = self(x, self.draw_noise(x, "val", batch_idx))

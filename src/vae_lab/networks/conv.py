@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from vae_lab.checks import flag
 from vae_lab.networks.mlp import check_widths
 
 
@@ -52,7 +53,9 @@ class ConvEncoder(nn.Module):
 class ConvDecoder(nn.Module):
     """Latents (B, D) to likelihood parameters (B, C, H, W) by 4x4 transposed convolutions of stride 2.
 
-    ``channels`` is given as for the encoder, from fine to coarse, and walked backwards.
+    ``channels`` is given as for the encoder, from fine to coarse, and walked backwards. With ``skip`` z enters every
+    layer, not only the first: h_{l+1} = g(h_l, z) (Skip-VAE, Dieng et al. 2019). To what a layer gives, a linear map of
+    z is added, one number for each unit or channel.
     """
 
     def __init__(
@@ -61,6 +64,7 @@ class ConvDecoder(nn.Module):
         latent_dim: int,
         channels: Sequence[int] = (32, 64),
         hidden: int = 256,
+        skip: bool = False,
     ) -> None:
         super().__init__()
         shape = coarsest(image_shape, channels)
@@ -70,7 +74,17 @@ class ConvDecoder(nn.Module):
         for before, after in zip(outwards, [*outwards[1:], image_shape[0]], strict=True):
             stages += [nn.ConvTranspose2d(before, after, 4, stride=2, padding=1), nn.ReLU()]
         self.net = nn.Sequential(*head, nn.Unflatten(1, shape), *stages[:-1])
+        self.skips = nn.ModuleDict()  # by the name of the layer in ``net`` to whose output they add
+        for name, layer in list(self.net.named_children())[1:] if flag("skip", skip) else []:
+            if isinstance(layer, (nn.Linear, nn.ConvTranspose2d)):
+                width = layer.out_features if isinstance(layer, nn.Linear) else layer.out_channels
+                self.skips[name] = nn.Linear(latent_dim, width, bias=False)
 
     def forward(self, z: Tensor) -> Tensor:
-        image: Tensor = self.net(z)
-        return image
+        h = z
+        for name, layer in self.net.named_children():
+            h = layer(h)
+            if name in self.skips:
+                more: Tensor = self.skips[name](z)
+                h = h + more.unflatten(-1, (-1, *[1] * (h.ndim - 2)))
+        return h

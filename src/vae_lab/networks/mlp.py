@@ -4,9 +4,10 @@ import math
 from collections.abc import Sequence
 from itertools import pairwise
 
+import torch
 from torch import Tensor, nn
 
-from vae_lab.checks import integer
+from vae_lab.checks import flag, integer
 
 
 def mlp(sizes: Sequence[int]) -> nn.Sequential:
@@ -36,13 +37,40 @@ class MLPEncoder(nn.Module):
         return location, raw_scale
 
 
-class MLPDecoder(nn.Module):
-    """Latents (B, D) to likelihood parameters (B, C, H, W) through hidden layers of the given widths."""
+class SkipMLP(nn.Module):
+    """Linear layers through ``sizes`` with ReLU between them; each reads the first one's input z beside its own."""
 
-    def __init__(self, image_shape: tuple[int, int, int], latent_dim: int, hidden: Sequence[int] = (256,)) -> None:
+    def __init__(self, sizes: Sequence[int]) -> None:
+        super().__init__()
+        again = [0] + [sizes[0]] * (len(sizes) - 2)
+        pairs = zip(pairwise(sizes), again, strict=True)
+        self.layers = nn.ModuleList(nn.Linear(before + more, after) for (before, after), more in pairs)
+
+    def forward(self, z: Tensor) -> Tensor:
+        first, *others = self.layers
+        h: Tensor = first(z)
+        for layer in others:
+            h = layer(torch.cat([h.relu(), z], dim=-1))
+        return h
+
+
+class MLPDecoder(nn.Module):
+    """Latents (B, D) to likelihood parameters (B, C, H, W) through hidden layers of the given widths.
+
+    With ``skip`` z enters every layer, not only the first: h_{l+1} = g(h_l, z) (Skip-VAE, Dieng et al. 2019).
+    """
+
+    def __init__(
+        self,
+        image_shape: tuple[int, int, int],
+        latent_dim: int,
+        hidden: Sequence[int] = (256,),
+        skip: bool = False,
+    ) -> None:
         super().__init__()
         self.image_shape = tuple(image_shape)
-        self.net = mlp([latent_dim, *check_widths("hidden", hidden), math.prod(image_shape)])
+        sizes = [latent_dim, *check_widths("hidden", hidden), math.prod(image_shape)]
+        self.net = SkipMLP(sizes) if flag("skip", skip) else mlp(sizes)
 
     def forward(self, z: Tensor) -> Tensor:
         image: Tensor = self.net(z).unflatten(-1, self.image_shape)

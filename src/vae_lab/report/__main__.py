@@ -7,15 +7,16 @@ from vae_lab.checks import choice, number
 from vae_lab.commands import command, read_options
 from vae_lab.report.matched import matched
 from vae_lab.report.show import finish
-from vae_lab.report.summary import read_runs, settings_of, swept_keys
+from vae_lab.report.summary import read_runs, settings_of, swept_keys, text
 from vae_lab.report.table import Content, content, rounded, show
 from vae_lab.results import SWEEP, latest
 
-USAGE = """python -m vae_lab.report sweep=DIR|latest [format=text|markdown|latex] [match=KEY rate=R]
+USAGE = """python -m vae_lab.report sweep=DIR|latest [format=text|markdown|latex] [match=KEY rate=R [baseline=V]]
 
 Prints the table of a sweep and writes its summary.csv and settings.csv anew; also in the middle of a sweep.
   format      text (the default), markdown, or latex (needs booktabs)
-  match rate  for each value of KEY, such as model, the distortion at the rate R (nats), interpolated"""
+  match rate  for each value of KEY, such as model, the distortion at the rate R (nats), interpolated between its runs
+  baseline    the value of KEY from which all others start: its runs count among each of theirs"""
 
 
 def find_sweep(name: str) -> Path:
@@ -32,7 +33,7 @@ def find_sweep(name: str) -> Path:
 
 def main() -> None:
     """The command."""
-    defaults = {"sweep": "latest", "format": "text", "match": "", "rate": ""}
+    defaults = {"sweep": "latest", "format": "text", "match": "", "rate": "", "baseline": ""}
     options, _ = read_options(sys.argv[1:], defaults)
     form = choice("format", options["format"], ("text", "markdown", "latex"))
     sweep = find_sweep(options["sweep"])
@@ -45,7 +46,10 @@ def main() -> None:
             rate = number("rate", float(options["rate"]), low=0)
         except ValueError as error:
             raise ValueError(f"rate={options['rate']}: must be a finite number >= 0, in nats per image") from error
-        found = matched(settings_of(runs, keys), options["match"], rate)
+        settings = settings_of(runs, keys)
+        if options["baseline"]:
+            choice("baseline", options["baseline"], [text(s.values, options["match"]) for s in settings])
+        found = matched(settings, options["match"], rate, options["baseline"])
         cells = [[value, "outside" if d is None else rounded(d)] for value, d in found.items()]
         table = Content([options["match"], f"distortion at rate {rate:g}"], cells, words=0)
     if form != "text":

@@ -15,11 +15,15 @@ def distortion_at(points: Sequence[tuple[float, float]], rate: float) -> float |
     return float(np.interp(rate, rates, distortions))
 
 
-def matched(settings: Sequence[Setting], key: str, rate: float) -> dict[str, float | None]:
-    """For each value of ``key``: the distortion at ``rate``, between the settings (medians over seeds) that have it."""
+def matched(settings: Sequence[Setting], key: str, rate: float, baseline: str = "") -> dict[str, float | None]:
+    """For each value of ``key``: the distortion at ``rate``, between the settings (medians over seeds) that have it.
+
+    The settings of the value ``baseline``, the run from which all start, belong to every other one too.
+    """
     points: dict[str, list[tuple[float, float]]] = {}
     for setting in settings:
         spreads = [setting.spread(f"test/{name}") for name in ("rate", "distortion")]
         if spreads[0] and spreads[1]:
             points.setdefault(str(setting.values.get(key, "-")), []).append((spreads[0][0], spreads[1][0]))
-    return {value: distortion_at(found, rate) for value, found in points.items()}
+    start = points.pop(baseline, [])
+    return {value: distortion_at(start + found, rate) for value, found in points.items()}

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from vae_lab.build import allow_flags
+from vae_lab.report.oracle import show_oracle
 from vae_lab.report.summary import (
     FIGURES,
     Run,
@@ -73,6 +74,8 @@ def show_run(directory: Path, result: Mapping[str, Any]) -> None:
         )
         if "test/nll" in metrics:
             print(f"importance-weighted NLL {metrics['test/nll']:.2f} nats per image")
+    if "theory" in result:
+        show_oracle(result)
     for line in sentences([run], []):
         print(line)
     print(f"run directory: {directory}")
@@ -83,7 +86,7 @@ def next_sweep(sweep: Path, seeded: bool) -> str:
     """What a person would most likely want to do after a sweep: more seeds, or a closer look at a run."""
     arguments = (read_json(sweep / SWEEP) or {}).get("arguments")
     if arguments and not seeded:
-        kept = [argument for argument in arguments if not argument.startswith("hydra.sweep.dir=")]
+        kept = [argument for argument in arguments if not argument.startswith(("hydra.sweep.dir=", "seed="))]
         return shlex.join(["python", "-m", "vae_lab", *kept, "seed=0,1,2"])
     return f"python -m vae_lab.evaluate run='{sweep}/RUN' k=5000"
 

@@ -63,8 +63,10 @@ class Run:
     @cached_property
     def linear_rate(self) -> float | None:
         """What a linear VAE's rate would be on these data, for a Gaussian likelihood; None for others."""
+        if "theory" in self.result:
+            return float(sum(self.result["theory"]["rate_dim"]))
         objective = self.result.get("objective") or {}
-        if objective.get("likelihood") != "Gaussian" or not objective["effective_beta"]:
+        if objective.get("likelihood") != "Gaussian" or not objective["spectrum"] or objective["effective_beta"] <= 0:
             return None
         return water_filling(
             np.array(objective["spectrum"]), objective["effective_beta"], self.result["latent_dim"]

@@ -1,0 +1,136 @@
+"""From a plain config to the parts of a run, checked so far that training can start."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from vae_lab.build import build, naming
+from vae_lab.callbacks import Evaluation, Remedy
+from vae_lab.checks import ConfigError, choice, integer, one_line
+from vae_lab.data import ImageData
+from vae_lab.likelihoods import Likelihood
+from vae_lab.models import VAE
+from vae_lab.models.vae import DECAYS
+
+
+@dataclass
+class Parts:
+    """What a config builds."""
+
+    data: ImageData
+    model: VAE
+    remedies: list[Remedy]
+    evaluation: Evaluation
+
+    @property
+    def end(self) -> float:
+        """The first step from which no coefficient changes any more."""
+        return max(remedy.end for remedy in self.remedies)
+
+
+REMEDIES = ("annealing", "free_bits", "control", "inference")  # config groups, each of one callback or none
+
+
+def build_model(config: Mapping[str, Any], image_shape: tuple[int, int, int]) -> tuple[VAE, list[Remedy]]:
+    """Build the model with weights drawn from the seed, and the callbacks that shape its training.
+
+    Raises:
+        ConfigError: for whatever in ``config`` does not fit, by name.
+    """
+    with naming("model"):
+        latent_dim = integer("latent_dim", config["model"].get("latent_dim"))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config["seed"])
+        networks = {
+            part: build(config[part], part, nn.Module, image_shape=image_shape, latent_dim=latent_dim)
+            for part in ("encoder", "decoder")
+        }
+        likelihood = build(config["likelihood"], "likelihood", Likelihood)
+        about = {"_partial_": True, **config["optimizer"]}
+        lr_decay = about.pop("lr_decay", "none")
+        with naming("optimizer"):
+            choice("lr_decay", lr_decay, ("none", *DECAYS))
+        optimizer = build(about, "optimizer", torch.optim.Optimizer)
+        extra = {"likelihood": likelihood, "optimizer": optimizer, "lr_decay": lr_decay, "seed": config["seed"]}
+        model: VAE = build(config["model"], "model", VAE, **networks, **extra)
+    with naming("optimizer"):
+        optimizer([nn.Parameter(torch.zeros(1))])
+    remedies = {group: build(config[group], group, Remedy) for group in REMEDIES if config[group]}
+    install(model, remedies)
+    return model, list(remedies.values())
+
+
+def install(model: VAE, remedies: Mapping[str, Remedy]) -> None:
+    """Put the one penalty among the remedies into the model.
+
+    Raises:
+        ConfigError: when there are two.
+    """
+    owners = [group for group, remedy in remedies.items() if remedy.penalty is not None]
+    if len(owners) > 1:
+        names = [f"{group}={type(remedies[group]).__name__}" for group in owners]
+        raise ConfigError(f"{names[1]}: cannot go with {names[0]}, both set what the rate costs; leave one of them off")
+    for remedy in remedies.values():
+        remedy.install(model)
+
+
+def assemble(config: Mapping[str, Any]) -> Parts:
+    """Build and check everything that a run needs before its first step.
+
+    Raises:
+        ConfigError: for whatever does not fit, by name.
+    """
+    try:
+        integer("seed", config["seed"], low=0, high=2**63 - 1)
+        integer("threads", 1 if config["threads"] is None else config["threads"])
+        integer("epochs", 1 if config["epochs"] is None else config["epochs"])
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    data: ImageData = build(config["data"], "data", ImageData, seed=config["seed"])
+    model, remedies = build_model(config, data.image_shape)
+    evaluation: Evaluation = build(config["evaluation"], "evaluation", Evaluation, data_range=data.value_range)
+    check_fit(data, model)
+    return Parts(data, model, remedies, evaluation)
+
+
+def check_fit(data: ImageData, model: VAE) -> None:
+    """Refuse parts that cannot work together.
+
+    Raises:
+        ConfigError: naming the part, its value and what is allowed.
+    """
+    (low, high), support = data.value_range, model.likelihood.support
+    if support and (low < support[0] or high > support[1]):
+        raise ConfigError(
+            f"likelihood={type(model.likelihood).__name__.lower()}: needs pixels in [{support[0]:g}, {support[1]:g}], "
+            f"the data reach from {low:g} to {high:g}; use likelihood=gaussian or rescale the data"
+        )
+    with naming("likelihood"):
+        model.likelihood.check(data.training_sample())
+    if data.batch_size < model.min_batch_size:
+        raise ConfigError(
+            f"data.batch_size={data.batch_size}: {type(model).__name__} needs at least {model.min_batch_size} images "
+            "in a batch"
+        )
+    images = next(data.eval_stream("val"))[:2]
+    expected = (len(images), model.latent_dim)
+    was_training = model.training
+    model.eval()
+    with torch.no_grad():
+        try:
+            answer = model.encoder(images)
+            shapes = [tuple(part.shape) for part in answer]
+        except Exception as error:  # a person's own network may raise anything
+            raise ConfigError(f"encoder: fails on images {tuple(images.shape)}: {one_line(error)}") from error
+        if shapes != [expected, expected]:
+            raise ConfigError(f"encoder: gives {shapes}; must be two tensors {expected}, location and raw scale")
+        try:
+            shape = tuple(model.predict(answer[0], images).shape)
+        except Exception as error:
+            raise ConfigError(f"decoder: fails on latents {expected}: {one_line(error)}") from error
+        if shape != tuple(images.shape):
+            raise ConfigError(f"decoder: gives {shape}; must be {tuple(images.shape)}")
+    model.train(was_training)

@@ -1,0 +1,31 @@
+"""Capacity annealing: the rate is held at a capacity that grows as training goes on."""
+
+from typing import Any
+
+from torch import Tensor
+from typing_extensions import override
+
+from vae_lab import penalties
+from vae_lab.callbacks.remedy import Scheduled, make_schedule
+from vae_lab.models import VAE
+
+
+class Capacity(Scheduled):
+    """Puts ``penalties.Capacity`` into the model, and moves its C as a schedule says: C · schedule(step).
+
+    Args:
+        capacity: C at the schedule's 1, nats per image.
+        gamma: γ, what a nat beside C costs.
+        schedule: as for KL annealing.
+        options: the schedule's arguments.
+    """
+
+    name = "capacity"
+
+    def __init__(self, capacity: float, gamma: float = 1000.0, schedule: str = "linear", **options: Any) -> None:
+        self.penalty: penalties.Capacity = penalties.Capacity(capacity, gamma)
+        super().__init__(make_schedule(schedule, **options), scale=capacity)
+
+    @override
+    def coefficient(self, model: VAE) -> Tensor:
+        return self.penalty.capacity

@@ -1,0 +1,48 @@
+"""Control: a controller moves the weight of the rate so that the rate, or the distortion, is held at a target."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from lightning.pytorch import Trainer
+from torch import Tensor
+from typing_extensions import override
+
+from vae_lab import controllers
+from vae_lab.callbacks.remedy import Remedy
+from vae_lab.checks import choice
+from vae_lab.models import VAE
+from vae_lab.penalties import Controlled
+
+LAWS: dict[str, type[controllers.Controller]] = {
+    "adaptive": controllers.Adaptive,
+    "pi": controllers.ProportionalIntegral,
+    "geco": controllers.Geco,
+}
+
+
+class Control(Remedy):
+    """Puts ``penalties.Controlled`` into the model, and shows it each training batch's rate or distortion.
+
+    Args:
+        law: ``adaptive`` (VLAE), ``pi`` (ControlVAE) or ``geco``.
+        options: that controller's arguments.
+    """
+
+    def __init__(self, law: str, **options: Any) -> None:
+        self.penalty: Controlled = Controlled(LAWS[choice("law", law, LAWS)](**options))
+
+    @property
+    @override
+    def end(self) -> float:
+        return math.inf
+
+    @override
+    def coefficients(self, model: VAE) -> Mapping[str, Tensor]:
+        return {"rate_weight": self.penalty.weight}
+
+    @override
+    def on_train_batch_end(  # type: ignore[override]
+        self, trainer: Trainer, pl_module: VAE, outputs: Mapping[str, Tensor], batch: Any, batch_idx: int
+    ) -> None:
+        self.penalty.observe(outputs[self.penalty.controller.measures])

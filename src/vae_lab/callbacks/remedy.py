@@ -1,0 +1,97 @@
+"""What the callbacks that shape a training have in common: a penalty to put in, coefficients to move and to log."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from lightning.pytorch import Callback, Trainer
+from torch import Tensor
+from typing_extensions import override
+
+from vae_lab import schedules
+from vae_lab.checks import choice
+from vae_lab.models import VAE
+from vae_lab.penalties import Penalty
+from vae_lab.schedules import Schedule
+from vae_lab.steps import is_logged
+
+SCHEDULES: dict[str, type[Schedule]] = {
+    "constant": schedules.Constant,
+    "linear": schedules.Linear,
+    "cosine": schedules.Cosine,
+    "sigmoid": schedules.Sigmoid,
+    "cyclical": schedules.Cyclical,
+}
+
+
+def make_schedule(schedule: str, **options: Any) -> Schedule:
+    """The schedule of that name with its arguments.
+
+    Raises:
+        ValueError: for an unknown name or whatever the schedule refuses.
+    """
+    return SCHEDULES[choice("schedule", schedule, SCHEDULES)](**options)
+
+
+class Remedy(Callback):
+    """Base of them all. ``penalty``, where there is one, takes the place of the model's before training."""
+
+    penalty: Penalty | None = None
+
+    @property
+    def end(self) -> float:
+        """The first step from which no coefficient changes any more; infinite where that never comes."""
+        return 0
+
+    def install(self, model: VAE) -> None:
+        """Put the penalty into the model."""
+        if self.penalty is not None:
+            model.penalty = self.penalty
+
+    def move(self, step: int, model: VAE) -> None:
+        """Fill the coefficients of optimizer step ``step``, which comes next."""
+
+    def coefficients(self, model: VAE) -> Mapping[str, Tensor]:
+        """What to log as ``coef/NAME``."""
+        return {}
+
+    @override
+    def on_train_batch_start(  # type: ignore[override]
+        self, trainer: Trainer, pl_module: VAE, batch: Any, batch_idx: int
+    ) -> None:
+        self.move(trainer.global_step, pl_module)
+        if is_logged(trainer, batch_idx):
+            pl_module.log_dict({f"coef/{name}": value for name, value in self.coefficients(pl_module).items()})
+
+    @override
+    def on_validation_start(self, trainer: Trainer, pl_module: VAE) -> None:  # type: ignore[override]
+        self.move(trainer.global_step, pl_module)
+
+
+class Scheduled(Remedy):
+    """Moves one coefficient ``name`` as ``scale`` times a schedule says."""
+
+    name: str
+
+    def __init__(self, schedule: Schedule, scale: float = 1.0) -> None:
+        self.schedule, self.scale = schedule, scale
+
+    @property
+    @override
+    def end(self) -> float:
+        return self.schedule.end
+
+    def value(self, step: int) -> float:
+        """The coefficient at optimizer step ``step``."""
+        return self.scale * self.schedule(step)
+
+    def coefficient(self, model: VAE) -> Tensor:
+        """The buffer () to fill."""
+        raise NotImplementedError
+
+    @override
+    def move(self, step: int, model: VAE) -> None:
+        self.coefficient(model).fill_(self.value(step))
+
+    @override
+    def coefficients(self, model: VAE) -> Mapping[str, Tensor]:
+        return {self.name: self.coefficient(model)}
