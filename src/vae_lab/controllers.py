@@ -27,11 +27,11 @@ class Controller(Protocol):
     def __call__(self, state: Tensor, measured: Tensor) -> tuple[Tensor, Tensor]: ...
 
 
-def check_range(low: float, high: float, start: float) -> None:
-    """Raise ``ValueError`` unless 0 <= low < high and ``start`` lies between them."""
+def check_range(low: float, high: float, start_weight: float) -> None:
+    """Raise ``ValueError`` unless 0 <= low < high and ``start_weight`` lies between them."""
     number("low", low, low=0)
     number("high", high, above=low)
-    number("start", start, low=low, high=high)
+    number("start_weight", start_weight, low=low, high=high)
 
 
 @dataclass(frozen=True)
@@ -66,9 +66,9 @@ class Adaptive:
     def __call__(self, state: Tensor, measured: Tensor) -> tuple[Tensor, Tensor]:
         weight, total, count = state[0], state[1] + measured, state[2] + 1
         mean, due = total / count, count >= self.every
-        down = torch.where(mean < self.target, 1 - self.step, 1.0)
-        factor = torch.where(mean > (1 + self.tolerance) * self.target, 1 + self.step, down)
-        weight = torch.where(due, (weight * factor).clamp(self.low, self.high), weight)
+        moved = torch.where(mean < self.target, weight * (1 - self.step), weight)
+        moved = torch.where(mean > (1 + self.tolerance) * self.target, weight * (1 + self.step), moved)
+        weight = torch.where(due, moved.clamp(self.low, self.high), weight)
         return torch.stack([weight, torch.where(due, 0.0, total), torch.where(due, 0.0, count)]), weight
 
 
@@ -77,8 +77,7 @@ class ProportionalIntegral:
     """ControlVAE: a PI controller holds the rate at ``target`` (Shao et al. 2020, equations 6 to 8).
 
     With e = target - rate, the weight is kp / (1 + exp e) - ki · Σ e + low, held between ``low`` and ``high``. The sum
-    stands still while the weight is at one of its bounds and the error would push it further (anti-windup): it leaves
-    the bound at once when the error turns.
+    goes no further than takes the weight to its bound (anti-windup): it leaves the bound at once when the error turns.
     """
 
     measures: ClassVar = "rate"
@@ -100,10 +99,9 @@ class ProportionalIntegral:
     def __call__(self, state: Tensor, measured: Tensor) -> tuple[Tensor, Tensor]:
         error = self.target - measured
         proportional = self.low + self.kp * torch.sigmoid(-error)
-        moved = state[0] - self.ki * error
-        weight = proportional + moved
-        winding = ((weight > self.high) & (error < 0)) | ((weight < self.low) & (error > 0))
-        integral = torch.where(winding, state[0], moved)
+        least = torch.minimum(state[0], self.low - proportional)
+        most = torch.maximum(state[0], self.high - proportional)
+        integral = (state[0] - self.ki * error).clamp(least, most)
         return integral[None], (proportional + integral).clamp(self.low, self.high)
 
 

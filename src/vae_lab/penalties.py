@@ -117,6 +117,7 @@ class Controlled(Penalty):
     def forward(self, rate: Tensor) -> Tensor:
         return self.weight * rate.sum(1).mean()
 
+    @torch.no_grad()
     def observe(self, measured: Tensor) -> None:
         """Move the weight by what was measured, (), nats per image."""
         state, weight = self.controller(self.state, measured)

@@ -5,10 +5,11 @@ import copy
 import pytest
 import torch
 
+from vae_lab.controllers import Adaptive
 from vae_lab.likelihoods import Bernoulli, Gaussian
 from vae_lab.models import BNVAE, VAE, BetaVAE, DeltaVAE, InfoVAE
-from vae_lab.networks import MLPDecoder, MLPEncoder
-from vae_lab.penalties import FreeBits, Plain
+from vae_lab.networks import MLPDecoder, MLPEncoder, PixelCNN
+from vae_lab.penalties import Capacity, Controlled, FreeBits, Plain
 
 IMAGE, D, B = (1, 3, 2), 4, 8
 
@@ -20,6 +21,10 @@ def parts(likelihood=Bernoulli):
         "likelihood": likelihood(),
         "latent_dim": D,
     }
+
+
+def pixelcnn(**options):
+    return {"decoder": PixelCNN(IMAGE, D, channels=4, receptive_field=2, reach=1, **options)}
 
 
 def learned_gaussian():
@@ -36,8 +41,21 @@ VARIANTS = {
     "info_rbf_biased": lambda: InfoVAE(alpha=0.3, lambd=10.0, kernel="rbf", estimator="biased", **parts()),
     "info_imq_unbiased": lambda: InfoVAE(alpha=0.3, lambd=10.0, kernel="imq", estimator="unbiased", **parts()),
     "bn": lambda: BNVAE(gamma=0.6, **parts()),
+    "pixelcnn": lambda: BetaVAE(beta=4.0, **parts() | pixelcnn()),
+    "pixelcnn_gaussian": lambda: VAE(**parts(Gaussian) | pixelcnn(features=0, skip=False)),
 }
-PENALTIES = {"plain": Plain, "free_bits": lambda: FreeBits("dimension", 0.05)}
+PENALTIES = {
+    "plain": Plain,
+    "free_bits": lambda: FreeBits("dimension", 0.05),
+    "capacity": lambda: Capacity(20.0, 3.0),  # above every rate here: it pulls up, and the kink is far
+    "controlled": lambda: Controlled(Adaptive(1.0, start_weight=0.5)),
+}
+STRENGTHS = {
+    "plain": set(),
+    "free_bits": {"penalty.epsilon"},
+    "capacity": {"penalty.capacity", "penalty.gamma"},
+    "controlled": {"penalty.weight"},
+}
 COEFFICIENTS = {
     "vae": {"kl_weight"},
     "vae_gaussian": {"kl_weight", "likelihood.log_variance"},
@@ -48,6 +66,8 @@ COEFFICIENTS = {
     "info_rbf_biased": {"kl_weight", "alpha", "lambd", "bandwidth"},
     "info_imq_unbiased": {"kl_weight", "alpha", "lambd", "bandwidth"},
     "bn": {"kl_weight", "gamma"},
+    "pixelcnn": {"kl_weight", "beta"},
+    "pixelcnn_gaussian": {"kl_weight", "likelihood.log_variance"},
 }
 every_variant = pytest.mark.parametrize("variant", VARIANTS)
 every_penalty = pytest.mark.parametrize("penalty", PENALTIES)
@@ -87,7 +107,8 @@ def test_z_is_the_first_noise_stream_at_mean_and_stddev(variant):
     x, noise = batch(model)
     terms = model(x, noise)
     torch.testing.assert_close(terms.z, terms.mean + terms.stddev * noise[0])
-    torch.testing.assert_close(terms.distortion, -model.likelihood.log_prob(model.decoder(terms.z), x))
+    torch.testing.assert_close(terms.distortion, -model.likelihood.log_prob(model.predict(terms.z, x), x))
+    torch.testing.assert_close(terms.params, model.predict(terms.z, x))
 
 
 @every_variant
@@ -97,8 +118,7 @@ def test_coefficients_are_scalar_buffers_that_the_loss_reads(variant, penalty):
     x, noise = (part.double() for part in batch(model))
     before = loss_of(model, x, noise)
     buffers = dict(model.named_buffers())
-    names = COEFFICIENTS[variant] | ({"penalty.epsilon"} if penalty == "free_bits" else set())
-    for name in names:
+    for name in COEFFICIENTS[variant] | STRENGTHS[penalty]:
         assert buffers[name].shape == ()
         changed = copy.deepcopy(model)
         value = dict(changed.named_buffers())[name]
@@ -114,26 +134,29 @@ def test_all_buffers_are_known(variant):
 
 
 @every_variant
-@every_penalty
-def test_compiled_loss_is_the_eager_one(variant, penalty):
+def test_compiled_loss_is_the_eager_one(variant):
     torch._dynamo.reset()
-    model = make(variant, penalty)
+    model = make(variant)
     x, noise = batch(model)
     expected = loss_of(model, x, noise)
     compiled = torch.compile(model, fullgraph=True, backend="aot_eager")
     torch.testing.assert_close(compiled(x, noise).loss, expected)
 
 
-@every_variant
-def test_moving_coefficients_compiles_nothing_anew(variant):
+@pytest.mark.parametrize(
+    ("variant", "penalty"),
+    [*((variant, "free_bits") for variant in VARIANTS), ("beta", "capacity"), ("beta", "controlled")],
+)
+def test_moving_coefficients_compiles_nothing_anew(variant, penalty):
     torch._dynamo.reset()
-    model = make(variant, "free_bits")
+    model = make(variant, penalty)
     x, noise = batch(model)
     counter = torch._dynamo.testing.CompileCounter()
     compiled = torch.compile(model, fullgraph=True, backend=counter)
     for weight in (0.1, 0.5, 0.9):
         model.kl_weight.fill_(weight)
-        model.penalty.epsilon.fill_(weight)
+        for name in STRENGTHS[penalty]:
+            model.get_buffer(name).fill_(weight)
         torch.testing.assert_close(compiled(x, noise).loss, loss_of(model, x, noise))
     assert counter.frame_count == 1
 
@@ -260,7 +283,8 @@ def test_using_a_trained_model(variant):
     with torch.no_grad():
         q = model.encode(x)
         assert q.batch_shape == (B, D)
-        torch.testing.assert_close(model.reconstruct(x), model.likelihood(model.decoder(q.mean)).mean)
+        expected = model.decode(q.mean) if model.autoregressive else model.likelihood(model.decoder(q.mean)).mean
+        torch.testing.assert_close(model.reconstruct(x), expected)
         assert model.sample(5, seed=1).shape == (5, *IMAGE)
         assert torch.equal(model.sample(5, seed=1), model.sample(5, seed=1))
         assert not torch.equal(model.sample(5, seed=1), model.sample(5, seed=2))
@@ -294,8 +318,26 @@ def test_rate_floor_is_the_higher_of_model_and_penalty(variant):
     alone = model.rate_floor()
     model.penalty = FreeBits("dimension", 10.0)
     assert model.rate_floor() == pytest.approx(10.0 * D)
-    model.penalty = FreeBits("total", 1e-3)
-    assert model.rate_floor() == pytest.approx(max(alone, 1e-3))
+    for penalty in (FreeBits("total", 1.3), Capacity(1.3), Controlled(Adaptive(1.3))):
+        model.penalty = penalty
+        assert model.rate_floor() == pytest.approx(max(alone, 1.3))
+
+
+@every_variant
+def test_log_weights_average_to_the_elbo(variant):
+    """E[ log p(x,z) - log q(z|x) ] over the posterior is minus distortion and rate, both averaged over fresh noise."""
+    model = make(variant).double().eval()
+    x = batch(model)[0].double()[:2]
+    noise = torch.randn(4000, 2, D, dtype=torch.float64)
+    with torch.no_grad():
+        samples = model.log_weights(x, noise)
+        mean, stddev = model.posterior(x)
+        images = x.expand(len(noise), *x.shape).flatten(0, 1)
+        params = model.predict((mean + stddev * noise).flatten(0, 1), images)
+        distortion = -model.likelihood.log_prob(params, images).view(-1, 2)
+        expected = -distortion.mean(0) - model.prior.rate(mean, stddev).sum(1)
+        error = (samples + distortion).std(0) / len(samples) ** 0.5
+    assert ((samples.mean(0) - expected).abs() < 4 * error).all()
 
 
 @pytest.mark.parametrize("latent_dim", [0, -1, 1.5, True])

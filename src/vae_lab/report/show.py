@@ -73,7 +73,10 @@ def show_run(directory: Path, result: Mapping[str, Any]) -> None:
             f"{metrics['test/distortion_mean_image']:.2f}, this model {metrics['test/distortion']:.2f}"
         )
         if "test/nll" in metrics:
-            print(f"importance-weighted NLL {metrics['test/nll']:.2f} nats per image")
+            samples = result.get("importance_samples")
+            print(f"importance-weighted NLL (K = {samples}) {metrics['test/nll']:.2f} nats per image")
+        if "test/bits_per_dim" in metrics:
+            print(f"{metrics['test/bits_per_dim']:.3f} bits per dimension, from the ELBO")
     if "theory" in result:
         show_oracle(result)
     for line in sentences([run], []):

@@ -27,12 +27,20 @@ FIGURES = {
 
 
 LINEAR_RATE = "theory/rate"
+FLOOR = "floor"  # both the heading and the figure's name
 
 
 def figures_of(runs: Iterable["Run"]) -> dict[str, str]:
-    """The figures of a table by heading; for Gaussian likelihoods with the linear prediction of the rate beside it."""
-    gaussian = any(run.linear_rate is not None for run in runs)
-    return FIGURES | ({"linear KL": LINEAR_RATE} if gaussian else {})
+    """The figures of a table by heading.
+
+    Where methods hold the rate at a floor or target, that stands beside the rate; where likelihoods are Gaussian, the
+    linear prediction of the rate comes last.
+    """
+    runs = list(runs)
+    floor = {FLOOR: FLOOR} if any(run.figure(FLOOR) for run in runs) else {}
+    linear = {"linear KL": LINEAR_RATE} if any(run.linear_rate is not None for run in runs) else {}
+    first, *rest = FIGURES.items()
+    return dict([first, *rest[:1]]) | floor | dict(rest[1:]) | linear
 
 
 @dataclass(frozen=True)
@@ -76,6 +84,8 @@ class Run:
         """A figure of the run, None where it has none."""
         if name == LINEAR_RATE:
             return self.linear_rate
+        if name == FLOOR:
+            return float(self.result.get("rate_floor") or 0) or None
         value = (self.result.get("metrics") or {}).get(name)
         return float(value) if isinstance(value, (int, float)) else None
 

@@ -11,7 +11,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from vae_lab.report.summary import Run, Setting, figures_of, settings_of, text
+from vae_lab.report.summary import FLOOR, Run, Setting, figures_of, settings_of, text
 
 WIDE = 1000  # columns: more than any table needs
 
@@ -140,7 +140,8 @@ def settings_content(settings: Sequence[Setting], keys: Sequence[str], with_caus
             spread = setting.spread(name)
             middle, low, high = (rounded(v, 0 if title == "active units" else 2) for v in spread or (0, 0, 0))
             sign = bound(title, any(run.saturated for run in setting.finished))
-            cells.append(f"{sign}{middle} [{low}, {high}]" if spread else "-")
+            extent = f" [{low}, {high}]" if title != FLOOR else ""
+            cells.append(f"{sign}{middle}{extent}" if spread else "-")
         values = [text(setting.values, key) for key in names]
         cause = [setting.cause] if with_cause else []
         rows.append([*values, str(len(setting.runs)), *cells, setting.in_use, setting.verdicts, *cause])

@@ -48,7 +48,7 @@ def by_value(finished: Sequence[Run], key: str) -> str:
 
 def awakenings(settings: Sequence[Setting]) -> list[str]:
     """Pairs of equal length that differ in one key, of which one collapsed with every seed and the other with none."""
-    lines = []
+    pairs: dict[tuple[str, str, str, int], list[str]] = {}
     enough = [setting for setting in settings if len(setting.finished) >= ENOUGH_SEEDS]
     asleep = [setting for setting in enough if all(run.collapsed for run in setting.finished)]
     awake = [setting for setting in enough if not any(run.collapsed or run.held_at_floor for run in setting.finished)]
@@ -58,10 +58,12 @@ def awakenings(settings: Sequence[Setting]) -> list[str]:
             if len(changed) == 1 and steps_of(before) == steps_of(after):
                 (key,) = changed
                 rest = ", ".join(f"{k}={v}" for k, v in before.values.items() if k != key)
-                where = f" at {rest}" if rest else ""
-                change = f"{key}={after.values[key]} in place of {before.values[key]}"
-                lines.append(f"{change} woke it{where} (all {len(after.finished)} seeds).")
-    return lines
+                about = key, text(after.values, key), f" at {rest}" if rest else "", len(after.finished)
+                pairs.setdefault(about, []).append(text(before.values, key))
+    return [
+        f"{key}={value} in place of {', '.join(asleep_values)} woke it{where} (all {seeds} seeds)."
+        for (key, value, where, seeds), asleep_values in pairs.items()
+    ]
 
 
 def steps_of(setting: Setting) -> set[int]:

@@ -1,0 +1,39 @@
+"""Short trainings that are watched from outside."""
+
+import csv
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from lightning.pytorch import Callback, Trainer
+
+from vae_lab.assembly import Parts, assemble
+from vae_lab.run import make_trainer, quieten
+
+
+@pytest.fixture
+def fit(tmp_path) -> Callable[..., tuple[Parts, Trainer]]:
+    """Trains what a config says, with more callbacks, and writes nothing."""
+
+    def call(config: dict[str, Any], *watchers: Callback, before: Callable[[Parts], Any] = lambda _: None):
+        quieten()
+        parts = assemble(config)
+        before(parts)
+        callbacks = [*parts.remedies, parts.evaluation, *watchers]
+        options = {"logger": False, "enable_progress_bar": False, "default_root_dir": str(tmp_path)}
+        trainer = make_trainer(config, callbacks=callbacks, **options)
+        trainer.fit(parts.model, datamodule=parts.data)
+        return parts, trainer
+
+    return call
+
+
+@pytest.fixture
+def curve(tmp_path) -> Callable[[str], dict[int, float]]:
+    """One figure of the run in ``tmp_path`` by step, counted from 1."""
+
+    def call(name: str) -> dict[int, float]:
+        with (tmp_path / "metrics.csv").open() as file:
+            return {int(row["step"]) + 1: float(row[name]) for row in csv.DictReader(file) if row.get(name)}
+
+    return call
