@@ -52,6 +52,20 @@ def test_names_no_cause_for_a_healthy_run(overrides, compose_config, tmp_path):
     assert found.cause.words.startswith("not collapsed")
 
 
+def test_a_decoder_that_reads_pixels_is_a_likely_cause(compose_config, tmp_path):
+    overrides = ("+experiment=remedies", "trainer.max_steps=200", "trainer.val_check_interval=40")
+    found = diagnosis_of(compose_config(*overrides), tmp_path)
+    assert (found.cause.kind, found.cause.certainty) == ("autoregressive", "likely"), found
+    assert "what the data pay for" not in dict(found.checks)  # its theory is of decoders that read z alone
+
+
+def test_a_capacity_pulls_and_starves_nothing(compose_config, tmp_path):
+    settings = ("annealing=capacity", "annealing.gamma=1000", "annealing.steps=300")
+    found = diagnosis_of(compose_config(*STEPS, *settings), tmp_path)
+    assert found.cause.kind == "none", found
+    assert "price -1000 (below its target the rate is pulled up)" in dict(found.checks)["effective β"]
+
+
 def test_a_decoder_that_does_not_read_z_is_established(compose_config, tmp_path, monkeypatch):
     from vae_lab.networks import MLPDecoder
 

@@ -48,6 +48,14 @@ def test_bernoulli_counts_directions_only(tmp_path):
     assert (tmp_path / "mine.png").is_file()
 
 
+@pytest.mark.parametrize("part", ["decoder=pixelcnn", "likelihood=discretized_logistic likelihood.levels=17"])
+def test_parts_without_a_linear_theory_are_refused(part, tmp_path):
+    done = call("data=digits", *part.split(), cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: the linear prediction holds for")
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_mistakes_are_one_line(tmp_path):
     done = call("data=digits", "model.bet=1", cwd=tmp_path)
     assert done.returncode == 1

@@ -32,6 +32,7 @@ class Parts:
 
 
 REMEDIES = ("annealing", "free_bits", "control", "inference")  # config groups, each of one callback or none
+OFF = {"annealing": "constant", "free_bits": "off", "control": "off"}  # what sets no price of the rate
 
 
 def build_model(config: Mapping[str, Any], image_shape: tuple[int, int, int]) -> tuple[VAE, list[Remedy]]:
@@ -71,8 +72,8 @@ def install(model: VAE, remedies: Mapping[str, Remedy]) -> None:
     """
     owners = [group for group, remedy in remedies.items() if remedy.penalty is not None]
     if len(owners) > 1:
-        names = [f"{group}={type(remedies[group]).__name__}" for group in owners]
-        raise ConfigError(f"{names[1]}: cannot go with {names[0]}, both set what the rate costs; leave one of them off")
+        off = ", ".join(f"{group}={OFF[group]}" for group in owners)
+        raise ConfigError(f"{owners[1]}: cannot go with {owners[0]} as chosen, both set what the rate costs; one of {off}")
     for remedy in remedies.values():
         remedy.install(model)
 

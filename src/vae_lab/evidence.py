@@ -43,17 +43,21 @@ def objective(end: float, model: VAE, data: ImageData) -> dict[str, Any]:
 def theory(model: VAE, data: ImageData) -> dict[str, Any]:
     """What the theory says of a linear Gaussian VAE on these data, as the entry ``theory``; empty for all others.
 
-    ``rate_dim`` is sorted by eigenvalue, falling. ``exact`` is false where the formula holds for diagonal networks only
-    and these are not: they end with a loss at or below its.
+    ``rate_dim`` is sorted by eigenvalue, falling. Diagonal networks see each pixel on its own: the eigenvalues are the
+    pixels' variances then. ``exact`` is false where the formula holds for diagonal networks only and these are not:
+    they end with a loss at or below its.
     """
-    likelihood, linear = model.likelihood, isinstance(model.encoder, LinearEncoder)
+    likelihood, encoder, decoder = model.likelihood, model.encoder, model.decoder
+    if not (isinstance(encoder, LinearEncoder) and isinstance(decoder, LinearDecoder)):
+        return {}
+    diagonal = encoder.weight.ndim == 1
     beta = model.rate_weight() * float(model.kl_weight)
     known = type(model) in (VAE, BetaVAE, BNVAE) and model.distortion_reduction == "sum" and beta > 0
     fits = isinstance(likelihood, Gaussian) and model.latent_dim <= math.prod(data.image_shape)
-    if not (linear and isinstance(model.decoder, LinearDecoder) and known and fits):
+    if not (known and fits) or diagonal != (decoder.weight.ndim == 1):
         return {}
     x = data.training_sample().flatten(1).double().numpy()
-    eigenvalues = spectrum(x, np.ones(x.shape[1]))
+    eigenvalues = pixelwise(x, model.latent_dim) if diagonal else spectrum(x, np.ones(x.shape[1]))
     variance = variance_of(likelihood)
     if isinstance(likelihood, Gaussian) and likelihood.learned:
         plain = isinstance(model.penalty, Plain) and not isinstance(model, BNVAE)
@@ -71,9 +75,15 @@ def theory(model: VAE, data: ImageData) -> dict[str, Any]:
             "squared_error": best.squared_error,
             "variance": best.variance,
             "eigenvalues": eigenvalues.tolist(),
-            "exact": not shared or model.encoder.weight.ndim == 1,
+            "exact": not shared or diagonal,
         }
     }
+
+
+def pixelwise(x: Floats, latent_dim: int) -> Floats:
+    """The variances (P,) of the pixels of x (N, P): of the first D, which have a latent, falling; then the rest."""
+    variances = x.var(0)
+    return np.concatenate([np.sort(variances[:latent_dim])[::-1], variances[latent_dim:]])
 
 
 def variance_of(likelihood: Likelihood) -> float | None:

@@ -6,14 +6,16 @@ of the rate the optimum is reverse water-filling: R_i = ½ log⁺(e_i/τ) for th
 2019, section 4, for τ = β). P is the number of pixels, D of latents.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import brentq
 
+from vae_lab.controllers import Adaptive, Geco, ProportionalIntegral
 from vae_lab.penalties import Capacity, Controlled, FreeBits, Penalty, Plain
 from vae_lab.spectrum import Floats
+
+LOWEST = -700.0  # log τ, which exp still tells from 0
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Optimum:
 
     @property
     def collapsed(self) -> int:
-        return int((self.rates == 0).sum())
+        return int((self.rates < 1e-9).sum())
 
 
 Spent = tuple[Floats, Floats]  # rates (D,) and what is left of e (D,)
@@ -48,33 +50,35 @@ def fill(e: Floats, level: float) -> Floats:
     return 0.5 * np.log(np.maximum(e / level, 1))
 
 
-def solve_level(excess: Callable[[float], float], e: Floats) -> float:
-    """The level τ between 0 and e_1 at which a function that is monotone in log τ crosses zero."""
-    low, high = np.log(e[e > 0].min()) - 200.0, float(np.log(e[0]))
-    return float(np.exp(brentq(lambda u: excess(float(np.exp(u))), low, high, xtol=1e-14)))
+def level_of_rate(e: Floats, rate: float) -> float:
+    """The level τ at which Σ R_i is ``rate``: the highest of those that the first k directions would have alone."""
+    logs = np.log(e[e > 0])
+    levels = (np.cumsum(logs) - 2 * rate) / np.arange(1, len(logs) + 1)
+    return float(np.exp(max(levels.max(), LOWEST)))
 
 
-def at_rate(e: Floats, rate: float) -> Floats:
-    """The rates (D,) that spend ``rate`` > 0 nats in all where they save most."""
-    return fill(e, solve_level(lambda level: float(fill(e, level).sum()) - rate, e))
-
-
-def at_error(e: Floats, error: float) -> Floats:
-    """The rates (D,) of least sum that leave no more than ``error`` > 0 of the squared error Σ e."""
-    if error >= e.sum():
-        return np.zeros_like(e)
-    return fill(e, solve_level(lambda level: float(np.minimum(e, level).sum()) - error, e))
+def level_of_error(e: Floats, error: float) -> float:
+    """The level τ at which ``error`` > 0 of Σ e is left, Σ min(e_i, τ), found likewise; above e_1 for error > Σ e."""
+    left = np.append(np.cumsum(e[:0:-1])[::-1], 0.0)  # what the directions beyond the first k leave
+    return float(((error - left) / np.arange(1, len(e) + 1)).max())
 
 
 def batch_normalised(e: Floats, gamma: float) -> Spent:
     """BN-VAE with diagonal networks: the posterior means have the variance γ² in each dimension, used or not.
 
-    The posterior variance s² solves e γ²/(γ² + s²)² + 1 = 1/s²; the rate is ½(γ² + s² - 1 - ln s²), at least γ²/2.
+    The posterior variance s² solves e γ²/(γ² + s²)² + 1 = 1/s², a cubic: for γ² < 1/8 the loss may have two minima, of
+    which the lower counts. The rate is ½(γ² + s² - 1 - ln s²), at least γ²/2.
     """
     g = gamma**2
-    slopes = [lambda s, value=value: value * g / (g + s) ** 2 + 1 - 1 / s for value in e]
-    s = np.array([brentq(slope, 1e-12, 1.0, xtol=1e-15) for slope in slopes])
+    s = np.array([lowest(value, g) for value in e])
     return 0.5 * (g + s - 1 - np.log(s)), e * s / (g + s)
+
+
+def lowest(e: float, g: float) -> float:
+    """The s² in (0, 1] of the least loss ½(e s²/(γ² + s²) + s² - ln s²), g = γ²."""
+    roots = np.roots([1, 2 * g - 1, g * (g - 2 + e), -(g**2)])
+    s = roots.real[(abs(roots.imag) < 1e-6) & (roots.real > 0)].clip(max=1)
+    return float(s[np.argmin(e * s / (g + s) + s - np.log(s))])
 
 
 def allocate(penalty: Penalty, e: Floats, beta: float) -> Floats | None:
@@ -89,20 +93,24 @@ def allocate(penalty: Penalty, e: Floats, beta: float) -> Floats | None:
         case FreeBits(mode="dimension"):
             return np.maximum(fill(e, beta), float(penalty.epsilon))
         case FreeBits(mode="total"):
-            plain = fill(e, beta)
-            return plain if plain.sum() >= float(penalty.epsilon) else at_rate(e, float(penalty.epsilon))
-        case Capacity() if float(penalty.capacity) > 0:
-            return at_rate(e, float(penalty.capacity))
-        case Controlled() if penalty.controller.measures == "rate":
-            return at_rate(e, penalty.controller.target)
+            return fill(e, min(beta, level_of_rate(e, float(penalty.epsilon))))
+        case Capacity():
+            return fill(e, min(beta * float(penalty.gamma), level_of_rate(e, float(penalty.capacity))))
+        case Controlled(controller=Adaptive() | ProportionalIntegral() as law):
+            return fill(e, reach(law, beta, level_of_rate(e, law.target)))
         case _:
             return None
+
+
+def reach(law: Adaptive | ProportionalIntegral | Geco, beta: float, level: float) -> float:
+    """The level that a controller holds: the weight, τ/β, stays between its bounds."""
+    return min(max(level, beta * law.low), beta * law.high)
 
 
 def optimum(
     eigenvalues: Floats, variance: float, beta: float, latent_dim: int, penalty: Penalty, gamma: float | None = None
 ) -> Optimum | None:
-    """The optimum at a fixed σ² = ``variance``, None where no closed form is known.
+    """The optimum at a fixed σ² = ``variance``, None where no closed form is known, or no such optimum.
 
     Args:
         eigenvalues: λ (P,), falling.
@@ -112,17 +120,19 @@ def optimum(
         penalty: what the rate costs.
         gamma: BN-VAE's γ; None for others.
     """
+    if eigenvalues[0] <= 0:  # nothing varies: any latent may spend what the penalty asks for
+        return None
     e, dropped = eigenvalues[:latent_dim] / variance, float(eigenvalues[latent_dim:].sum() / variance)
     pixels = len(eigenvalues)
     if gamma is not None:
         if not isinstance(penalty, Plain) or beta != 1:
             return None
         rates, left = batch_normalised(e, gamma)
-    elif isinstance(penalty, Controlled) and penalty.controller.measures == "distortion":
-        error = 2 * penalty.controller.target - pixels * float(np.log(2 * np.pi * variance)) - dropped
+    elif isinstance(penalty, Controlled) and isinstance(law := penalty.controller, Geco):
+        error = 2 * law.target - pixels * float(np.log(2 * np.pi * variance)) - dropped
         if error <= 0:  # nothing that D latents can do reaches the target
             return None
-        rates, left = spend(e, at_error(e, error))
+        rates, left = spend(e, fill(e, reach(law, beta, level_of_error(e, error))))
     else:
         found = allocate(penalty, e, beta)
         if found is None:
@@ -134,8 +144,8 @@ def optimum(
 def learned_variance(eigenvalues: Floats, beta: float, latent_dim: int) -> float | None:
     """σ̂² when it is learnt together with the networks: the root of σ² = E‖x - x̂‖²/P at the level βσ².
 
-    Σ_{i>D} λ_i / (P - Dβ) while all D latents are in use (β = 1: probabilistic PCA). None where nothing lies beyond D:
-    then σ² may go to 0.
+    Σ_{i>D} λ_i / (P - Dβ) while all D latents are in use (β = 1: probabilistic PCA). None where σ² goes to 0: nothing
+    lies beyond D, and β is too small to leave anything.
     """
     kept, dropped = eigenvalues[:latent_dim], float(eigenvalues[latent_dim:].sum())
     pixels = len(eigenvalues)
@@ -143,6 +153,7 @@ def learned_variance(eigenvalues: Floats, beta: float, latent_dim: int) -> float
     def excess(variance: float) -> float:
         return float(np.minimum(kept, beta * variance).sum()) + dropped - pixels * variance
 
-    if dropped <= 0:
+    least = kept[kept > 0].min(initial=1.0) / beta if dropped <= 0 else 0.0  # below it all kept directions are in use
+    if excess(least) <= 0:
         return None
-    return float(brentq(excess, 0.0, 2 * float(eigenvalues.sum()) / pixels, xtol=1e-15))
+    return float(brentq(excess, least, 2 * float(eigenvalues.sum()) / pixels, xtol=1e-15))

@@ -8,6 +8,9 @@ USAGE = "python -m vae_lab.list: groups, options, experiments and swept names on
 SWEPT = {
     "model.beta": "β, the weight of the KL (model=beta_vae)",
     "free_bits.epsilon": "ε, nats that cost nothing (free_bits=dimension, sample or total)",
+    "annealing.capacity": "C, nats at which the rate is held (annealing=capacity)",
+    "control.target": "the rate (control=pi) or distortion (control=geco) to hold, nats",
+    "model.delta": "δ, nats that are committed (model=delta_vae)",
     "data.batch_size": "images per step",
     "model.latent_dim": "D, the latent's dimensions",
     "seed": "weights, order and noise; three seeds or more before you believe a difference",
@@ -36,7 +39,7 @@ def main() -> None:
     for key, meaning in SWEPT.items():
         print(f"  {key:<18} {meaning}")
     print("\nCommands (python -m ...; each answers --help)")
-    print("  vae_lab, vae_lab.diagnose, vae_lab.theory, vae_lab.evaluate, vae_lab.report, vae_lab.list")
+    print("  vae_lab, vae_lab.diagnose, vae_lab.theory, vae_lab.preview, vae_lab.evaluate, vae_lab.report, vae_lab.list")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from vae_lab.checks import ConfigError
 from vae_lab.commands import command
 from vae_lab.config import compose_config
 from vae_lab.spectrum import Floats, water_filling
@@ -41,7 +42,13 @@ def prepare(overrides: list[str]) -> Prepared:
 
     parts = assemble(config)
     variance = variance_of(parts.model.likelihood)
-    return Prepared(config, data_spectrum(parts.model, parts.data), variance)
+    eigenvalues = data_spectrum(parts.model, parts.data)
+    if not len(eigenvalues):
+        raise ConfigError(
+            "the linear prediction holds for likelihoods bernoulli, continuous_bernoulli and gaussian, and for decoders "
+            "that read z alone; leave the likelihood or the decoder out"
+        )
+    return Prepared(config, eigenvalues, variance)
 
 
 def betas(chosen: float, eigenvalues: Floats) -> list[float]:

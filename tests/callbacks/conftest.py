@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,11 +30,11 @@ def fit(tmp_path) -> Callable[..., tuple[Parts, Trainer]]:
 
 
 @pytest.fixture
-def curve(tmp_path) -> Callable[[str], dict[int, float]]:
-    """One figure of the run in ``tmp_path`` by step, counted from 1."""
+def curve(tmp_path) -> Callable[..., dict[int, float]]:
+    """One figure of a run, the one in ``tmp_path`` unless told, by step, counted from 1."""
 
-    def call(name: str) -> dict[int, float]:
-        with (tmp_path / "metrics.csv").open() as file:
+    def call(name: str, directory: Path = tmp_path) -> dict[int, float]:
+        with (directory / "metrics.csv").open() as file:
             return {int(row["step"]) + 1: float(row[name]) for row in csv.DictReader(file) if row.get(name)}
 
     return call

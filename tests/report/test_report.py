@@ -9,7 +9,7 @@ from vae_lab.report import finish
 from vae_lab.report.matched import distortion_at, matched
 from vae_lab.report.progress import Position, duration
 from vae_lab.report.summary import Run, read_runs, settings_of, swept_keys, text
-from vae_lab.report.table import Content, cell, rounded
+from vae_lab.report.table import Content, cell, content, rounded
 from vae_lab.report.words import sentences
 from vae_lab.results import read_json, write_json
 
@@ -61,6 +61,21 @@ def test_three_seeds_may_say_woke(sweep):
     said = words(sweep(*seeds("full", beta=4, eps=0), *seeds("none", beta=4, eps=0.25)))
     assert "eps=0.25 in place of 0 woke it (all 3 seeds)." in said
     assert "cannot tell" not in said
+
+
+def test_what_woke_several_is_said_once(sweep):
+    said = words(sweep(*seeds("full", remedy="a"), *seeds("full", remedy="b"), *seeds("none", remedy="c")))
+    assert "remedy=c in place of a, b woke it (all 3 seeds)." in said
+    assert said.count("woke it") == 1
+
+
+def test_floor_stands_beside_the_rate_where_there_is_one(sweep):
+    runs = read_runs(sweep(result(rate=2.1, floor=2.0, eps=1), result(rate=3.0, eps=0)))
+    table = content(runs, ["eps"])
+    at = table.headings.index("floor")
+    assert table.headings[at - 1] == "KL (rate)"
+    assert [row[at] for row in table.rows] == ["2.00", "-"]
+    assert "floor" not in content([Run(runs[0].directory, result(rate=3.0, eps=0))], ["eps"]).headings
 
 
 def test_one_seed_may_not(sweep):
@@ -225,6 +240,13 @@ def test_methods_are_matched_over_their_settings(sweep):
             [("vae", 1, 1.0), ("vae", 2, 3.0), ("bn_vae", 1, 5.0)]]  # fmt: skip
     found = read_runs(sweep(*runs))
     assert matched(settings_of(found, ["model", "beta"]), "model", 2.0) == {"vae": 20.0, "bn_vae": None}
+
+
+def test_baseline_belongs_to_every_method(sweep):
+    runs = [result(rate=0.0, remedy="none"), result(rate=2.0, remedy="a"), result(rate=1.0, remedy="b")]
+    runs[1]["metrics"]["test/distortion"] = 18.0
+    found = settings_of(read_runs(sweep(*runs)), ["remedy"])
+    assert matched(found, "remedy", 1.5, baseline="none") == {"a": 18.5, "b": None}
 
 
 def test_tables_as_markdown_and_latex():

@@ -133,7 +133,8 @@ def cautions(finished: Sequence[Run], settings: Sequence[Setting]) -> list[str]:
     blind = sum(run.result.get("unfinished") is None for run in finished)
     if blind:
         which = "It is" if len(finished) == 1 else f"{blind} of {len(finished)} are"
-        lines.append(f"{which} too short, or annealed too late, to tell whether training had settled.")
+        reason = "too short, annealed too late, or moved by a controller to the end"
+        lines.append(f"{which} {reason}: nothing tells whether training had settled.")
     if any(run.linear_rate is not None for run in finished):
         lines.append("linear KL is the linear VAE's on these data, beside the measurement: a prediction, not a bound.")
     if len({run.result.get("steps") for run in finished}) > 1:
