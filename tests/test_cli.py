@@ -19,7 +19,10 @@ MISTAKES = {
     "nearest option": (["logger=wnadb"], "(did you mean wandb?)"),
     "mistyped experiment": (["experiment=colapse_sweep"], "did you mean collapse_sweep?"),
     "beta of the vae": (["model=vae", "model.beta=1"], "model.beta=1: model=vae has no beta; it is a setting of"),
-    "epsilon without free bits": (["free_bits.epsilon=1"], "it is a setting of free_bits=dimension or growing or sample or total"),
+    "epsilon without free bits": (
+        ["free_bits.epsilon=1"],
+        "a setting of free_bits=dimension or growing or sample or total",
+    ),
     "negative beta": (["model.beta=-1"], "model.beta=-1: must be a finite number >= 0"),
     "beta in words": (["model.beta=high"], "model.beta=high: must be a finite number >= 0"),
     "infinite beta": (["model.beta=inf"], "model.beta=inf: must be a finite number >= 0"),

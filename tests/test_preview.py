@@ -47,7 +47,7 @@ def test_a_controller_has_no_curve(tmp_path):
 @pytest.mark.parametrize(
     ("argument", "message"),
     [
-        ("annealing=cyclicl", "annealing=cyclicl: must be one of capacity, constant, cosine, cyclical, linear, sigmoid"),
+        ("annealing=cyclicl", "annealing=cyclicl: must be one of capacity, constant, cosine, cyclical"),
         ("optimizer.lr_decay=cosin", "optimizer.lr_decay=cosin: must be one of none, linear, cosine (did you mean"),
         ("epochs=3", "epochs=3: give trainer.max_steps, the data are not loaded here"),
         ("trainer.max_steps=-1", "trainer.max_steps=-1: must be a whole number >= 1"),

@@ -8,8 +8,8 @@ import sys
 import numpy as np
 import pytest
 
-from vae_lab.config import groups
 from vae_lab.assembly import assemble
+from vae_lab.config import groups
 from vae_lab.run import check
 
 BUILT = [(group, option) for group, options in groups().items() if group != "experiment" for option in options]

@@ -72,8 +72,8 @@ def install(model: VAE, remedies: Mapping[str, Remedy]) -> None:
     """
     owners = [group for group, remedy in remedies.items() if remedy.penalty is not None]
     if len(owners) > 1:
-        off = ", ".join(f"{group}={OFF[group]}" for group in owners)
-        raise ConfigError(f"{owners[1]}: cannot go with {owners[0]} as chosen, both set what the rate costs; one of {off}")
+        off = " or ".join(f"{group}={OFF[group]}" for group in owners)
+        raise ConfigError(f"{owners[1]}: cannot go with {owners[0]} as chosen: both price the rate; take {off}")
     for remedy in remedies.values():
         remedy.install(model)
 

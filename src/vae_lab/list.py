@@ -5,6 +5,7 @@ from vae_lab.config import CONF, groups
 
 USAGE = "python -m vae_lab.list: groups, options, experiments and swept names on one screen"
 
+COMMANDS = ("diagnose", "theory", "preview", "evaluate", "report", "list")
 SWEPT = {
     "model.beta": "β, the weight of the KL (model=beta_vae)",
     "free_bits.epsilon": "ε, nats that cost nothing (free_bits=dimension, sample or total)",
@@ -39,7 +40,7 @@ def main() -> None:
     for key, meaning in SWEPT.items():
         print(f"  {key:<18} {meaning}")
     print("\nCommands (python -m ...; each answers --help)")
-    print("  vae_lab, vae_lab.diagnose, vae_lab.theory, vae_lab.preview, vae_lab.evaluate, vae_lab.report, vae_lab.list")
+    print(f"  vae_lab, {', '.join(f'vae_lab.{name}' for name in COMMANDS)}")
 
 
 if __name__ == "__main__":

@@ -45,8 +45,8 @@ def prepare(overrides: list[str]) -> Prepared:
     eigenvalues = data_spectrum(parts.model, parts.data)
     if not len(eigenvalues):
         raise ConfigError(
-            "the linear prediction holds for likelihoods bernoulli, continuous_bernoulli and gaussian, and for decoders "
-            "that read z alone; leave the likelihood or the decoder out"
+            "the linear prediction holds for likelihoods bernoulli, continuous_bernoulli and gaussian, "
+            "and for decoders that read z alone; leave the likelihood or the decoder out"
         )
     return Prepared(config, eigenvalues, variance)
 

@@ -100,7 +100,7 @@ def test_two_penalties_exclude_each_other_by_name(pair, compose_config):
     message = str(error.value)
     assert "\n" not in message
     assert all(f"{group}=" in message for group in pair)
-    assert message.endswith("both set what the rate costs; leave one of them off")
+    assert "both price the rate; take " in message
 
 
 def test_adaptive_free_bits_exclude_capacity_and_control(compose_config):

@@ -39,9 +39,9 @@ def sweep(tmp_path):
     """Makes a sweep directory of results."""
 
     def make(*results):
-        for i, content in enumerate(results):
+        for i, outcome in enumerate(results):
             (tmp_path / f"run{i}").mkdir()
-            write_json(tmp_path / f"run{i}" / "result.json", content | {"started": f"{i:03d}"})
+            write_json(tmp_path / f"run{i}" / "result.json", outcome | {"started": f"{i:03d}"})
         return tmp_path
 
     return make
