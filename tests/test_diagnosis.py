@@ -59,11 +59,39 @@ def test_a_decoder_that_reads_pixels_is_a_likely_cause(compose_config, tmp_path)
     assert "what the data pay for" not in dict(found.checks)  # its theory is of decoders that read z alone
 
 
-def test_a_capacity_pulls_and_starves_nothing(compose_config, tmp_path):
-    settings = ("annealing=capacity", "annealing.gamma=1000", "annealing.steps=300")
+@pytest.mark.parametrize(("gamma", "kind"), [(10, "none"), (1000, "floor")])
+def test_a_capacity_starves_nothing_but_may_drown_the_distortion(gamma, kind, compose_config, tmp_path):
+    settings = ("annealing=capacity", f"annealing.gamma={gamma}", "annealing.steps=300")
     found = diagnosis_of(compose_config(*STEPS, *settings), tmp_path)
-    assert found.cause.kind == "none", found
-    assert "price -1000 (below its target the rate is pulled up)" in dict(found.checks)["effective β"]
+    assert found.cause.kind == kind, found
+    assert f"price -{gamma} (below its target the rate is pulled up)" in dict(found.checks)["effective β"]
+    assert found.cause.change == ({"annealing.gamma": 10.0} if kind == "floor" else {})
+
+
+def test_a_distortion_target_that_a_constant_meets_is_named(compose_config, tmp_path):
+    settings = ("control=geco", "control.target=40", "control.speed=0.1")
+    found = diagnosis_of(compose_config(*STEPS, *settings), tmp_path)
+    assert (found.cause.kind, found.cause.certainty) == ("target", "established"), found
+    assert found.cause.change["control.target"] < 28
+
+
+@pytest.mark.parametrize(
+    ("known", "words"),
+    [
+        ({"rate_floor": 3.0, "rate": 0.4, "steps": 100}, "has not reached the 3 that the method aims at"),
+        ({"schedule_end": 500, "steps": 100}, "the run ended at step 100, before its schedule does at 500"),
+        ({"autoregressive": True, "steps": 100, "unfinished": True}, "predicts each pixel from those before it"),
+    ],
+)
+def test_what_else_may_be_the_cause(known, words):
+    found = diagnose(Evidence(**{"effective_beta": 1.0, "verdict": "full", "rate": 0.01, "latent_dim": 4, **known}))
+    assert words in found.cause.words
+
+
+def test_free_bits_are_not_offered_where_something_prices_the_rate_already():
+    known = {"effective_beta": 0.3, "verdict": "full", "rate": 0.01, "autoregressive": True}
+    assert diagnose(Evidence(**known)).cause.change["free_bits"] == "total"
+    assert diagnose(Evidence(**known, price=0.3)).cause.change == {"decoder": "mlp"}
 
 
 def test_a_decoder_that_does_not_read_z_is_established(compose_config, tmp_path, monkeypatch):

@@ -8,7 +8,8 @@ import pytest
 import torch
 from scipy import integrate, special, stats
 
-from vae_lab.likelihoods import Bernoulli, ContinuousBernoulli, DiscretizedLogistic, Gaussian, Likelihood, tilt
+from vae_lab.distributions import tilt
+from vae_lab.likelihoods import Bernoulli, ContinuousBernoulli, DiscretizedLogistic, Gaussian, Likelihood
 
 SHAPE = (5, 2, 3, 4)
 

@@ -254,6 +254,13 @@ def test_a_controller_cannot_leave_its_bounds(law):
     strong = optimum(Controlled(law(target=3.5, low=1.0, high=5.0)))
     assert strong.rates == pytest.approx(optimum().rates)
     assert optimum(Controlled(law(target=2.5)), beta=3.0).rates == pytest.approx(free.rates)
+    times_beta = optimum(Controlled(law(target=2.5, high=1.0)), beta=1.2)
+    assert times_beta.rates == pytest.approx(optimum(beta=1.2).rates)
+
+
+def test_geco_pays_no_more_than_its_bounds_allow():
+    best = optimum(Controlled(Geco(target=optimum(beta=2.0).distortion, high=1.5)))
+    assert best.rates == pytest.approx(optimum(beta=1.5).rates)
 
 
 def test_a_target_out_of_reach_has_no_optimum():

@@ -1,5 +1,6 @@
 """From a plain config to the parts of a run, checked so far that training can start."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -59,23 +60,33 @@ def build_model(config: Mapping[str, Any], image_shape: tuple[int, int, int]) ->
         model: VAE = build(config["model"], "model", VAE, **networks, **extra)
     with naming("optimizer"):
         optimizer([nn.Parameter(torch.zeros(1))])
-    remedies = {group: build(config[group], group, Remedy) for group in REMEDIES if config[group]}
-    install(model, remedies)
-    return model, list(remedies.values())
+    remedies = build_remedies(config)
+    for remedy in remedies:
+        remedy.install(model)
+    return model, remedies
 
 
-def install(model: VAE, remedies: Mapping[str, Remedy]) -> None:
-    """Put the one penalty among the remedies into the model.
+def build_remedies(config: Mapping[str, Any]) -> list[Remedy]:
+    """Build the callbacks that shape a training.
 
     Raises:
-        ConfigError: when there are two.
+        ConfigError: for whatever does not fit, and for two that each price the rate.
+    """
+    remedies = {group: build(config[group], group, Remedy) for group in REMEDIES if config.get(group)}
+    check_exclusive(remedies)
+    return list(remedies.values())
+
+
+def check_exclusive(remedies: Mapping[str, Remedy]) -> None:
+    """Refuse two that each put a penalty in.
+
+    Raises:
+        ConfigError: naming both groups.
     """
     owners = [group for group, remedy in remedies.items() if remedy.penalty is not None]
     if len(owners) > 1:
         off = " or ".join(f"{group}={OFF[group]}" for group in owners)
         raise ConfigError(f"{owners[1]}: cannot go with {owners[0]} as chosen: both price the rate; take {off}")
-    for remedy in remedies.values():
-        remedy.install(model)
 
 
 def assemble(config: Mapping[str, Any]) -> Parts:
@@ -97,6 +108,11 @@ def assemble(config: Mapping[str, Any]) -> Parts:
     return Parts(data, model, remedies, evaluation)
 
 
+def snake_case(name: str) -> str:
+    """``ContinuousBernoulli`` as ``continuous_bernoulli``, the way it is written in a config."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
+
 def check_fit(data: ImageData, model: VAE) -> None:
     """Refuse parts that cannot work together.
 
@@ -105,8 +121,9 @@ def check_fit(data: ImageData, model: VAE) -> None:
     """
     (low, high), support = data.value_range, model.likelihood.support
     if support and (low < support[0] or high > support[1]):
+        option = snake_case(type(model.likelihood).__name__)
         raise ConfigError(
-            f"likelihood={type(model.likelihood).__name__.lower()}: needs pixels in [{support[0]:g}, {support[1]:g}], "
+            f"likelihood={option}: needs pixels in [{support[0]:g}, {support[1]:g}], "
             f"the data reach from {low:g} to {high:g}; use likelihood=gaussian or rescale the data"
         )
     with naming("likelihood"):

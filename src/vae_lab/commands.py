@@ -3,6 +3,9 @@
 import os
 import sys
 from collections.abc import Callable, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
 
 from vae_lab.checks import did_you_mean
 
@@ -25,6 +28,30 @@ def read_options(arguments: list[str], defaults: Mapping[str, str]) -> tuple[dic
             known = ", ".join(f"{name}={default or '...'}" for name, default in defaults.items())
             raise ValueError(f"{argument}: no such option{did_you_mean(key, defaults)}; options: {known}")
     return options, modules
+
+
+def figure_option(arguments: list[str], default: str) -> tuple[str, list[str]]:
+    """The file behind ``figure=``, or ``default``, and the other arguments."""
+    named = [argument.partition("=")[2] for argument in arguments if argument.startswith("figure=")]
+    return (named or [default])[-1], [argument for argument in arguments if not argument.startswith("figure=")]
+
+
+def save_figure(module: str, file: str, *drawn: Any) -> None:
+    """Draw with ``vae_lab.figures.MODULE.draw`` into a file and say where, or why there is no figure.
+
+    Raises:
+        ValueError: when the file cannot be written.
+    """
+    try:
+        figure = import_module(f"vae_lab.figures.{module}").draw(*drawn)
+    except ModuleNotFoundError:
+        print("no figure: matplotlib is not installed; pip install 'vae_lab[figures]'")
+        return
+    try:
+        figure.savefig(file)
+    except (OSError, ValueError) as error:
+        raise ValueError(f"figure={file}: cannot be written ({error})") from error
+    print(f"figure: {Path(file).absolute()}")
 
 
 def command(main: Callable[[], None], usage: str) -> None:

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from vae_lab.verdict import held_at_floor, is_used
+from vae_lab.verdict import REACHED, held_at_floor, is_used
 
 PLAIN = (None, "VAE", "BetaVAE")  # models whose prior is N(0, I) and whose loss has no further term
 NO_VARIANCE = 1e-9  # eigenvalues below are rounding
+GENTLE = 10.0  # a γ of capacity annealing that leaves the distortion its say
 ROSE = 0.3  # nats of rate above its end that count as "rose and then fell"
 
 
@@ -39,6 +40,8 @@ class Evidence:
     verdict: str | None = None
     unused: int = 0
     rate: float | None = None
+    distortion: float | None = None
+    distortion_target: float | None = None
     rate_floor: float = 0.0
     held_at_floor: bool = False
     mutual_information: float | None = None
@@ -112,7 +115,7 @@ def diagnose(evidence: Evidence) -> Diagnosis:
 
 def name_cause(e: Evidence) -> Cause:
     """The first cause that fits."""
-    starved = bool(e.spectrum) and e.effective_beta > 0 and e.effective_beta >= e.spectrum[0]
+    starved = e.price == 1 and bool(e.spectrum) and e.effective_beta > 0 and e.effective_beta >= e.spectrum[0]
     low = e.rate is not None and e.rate < 0.1 if e.verdict is None else e.verdict == "full"
     if not low and not (starved and e.held_at_floor):
         return not_collapsed(e)
@@ -126,6 +129,9 @@ def name_cause(e: Evidence) -> Cause:
     if low and e.shuffle_gap == 0 and not any(e.shuffle_gap_dim):
         words = "the decoder does not read z: no exchange of z changes its answer"
         return Cause("decoder", words, "established", {"decoder": "mlp"})
+    if None not in (e.distortion_target, e.distortion) and e.distortion <= 1.02 * e.distortion_target:  # type: ignore
+        words = f"the distortion target of {e.distortion_target:g} nats is met without z"
+        return Cause("target", words, "established", {"control.target": float(f"{0.8 * e.distortion:.3g}")})  # type: ignore
     if starved:
         return starvation(e, only_floor)
     if e.likelihood == "Gaussian" and (e.variance or 0) >= 1 and not e.spectrum:
@@ -178,9 +184,20 @@ def variance_cause(e: Evidence, only_floor: str, grade: str) -> Cause:
 
 def unpaid(e: Evidence) -> Cause:
     """z is ignored although the data would pay for it, as far as that is known."""
-    if e.autoregressive:
-        words = "the decoder predicts each pixel from those before it, and does without z"
-        return Cause("autoregressive", words, "likely", {"free_bits": "total", "free_bits.epsilon": 2.0})
+    if e.steps and e.schedule_end > e.steps:
+        words = f"the run ended at step {e.steps}, before its schedule does at {e.schedule_end}"
+        return Cause("short", words, "likely", {"trainer.max_steps": 2 * e.schedule_end})
+    if e.steps and e.rate is not None and e.rate < REACHED * e.rate_floor:
+        words = f"the rate of {e.rate:.3g} nats has not reached the {e.rate_floor:.3g} that the method aims at"
+        return Cause("short", words, "likely", {"trainer.max_steps": 5 * e.steps})
+    if e.held_at_floor:
+        cause = f"the method holds the rate at {e.rate_floor:.3g} nats, and nothing is encoded in it"
+        change: dict[str, Any] = {"model": "beta_vae"} if e.model in ("DeltaVAE", "BNVAE") else {}
+        if e.price < -GENTLE:
+            cause, change = f"{cause}: γ = {-e.price:g} drowns the distortion", {"annealing.gamma": GENTLE}
+        return Cause("floor", cause, "established", change)
+    if e.autoregressive and not e.still_rising:
+        return reads_pixels(e)
     if e.steps and (e.still_rising or e.unfinished):
         change = {"trainer.max_steps": 5 * e.steps}
         return Cause("short", f"the run is too short: after {e.steps} steps it was still improving", "likely", change)
@@ -190,10 +207,16 @@ def unpaid(e: Evidence) -> Cause:
         went = f"kl_weight went on from {weight:g} to {e.kl_weight:g}"
         cause = f"the KL rose to {rate:.2f} nats at step {step}, and fell as {went}"
         return Cause("fell", cause, "likely", {"annealing": "linear", "annealing.steps": 2 * e.schedule_end or e.steps})
-    if e.held_at_floor:
-        cause = f"the method holds the rate at its floor of {e.rate_floor:.3g} nats, and nothing is encoded in it"
-        return Cause("floor", cause, "established", {"model": "beta_vae"})
     return Cause("unknown", "no cause that these figures support", "", {"seed": "0,1,2"})
+
+
+def reads_pixels(e: Evidence) -> Cause:
+    """A decoder that can do without z: free bits hold a rate open for it, where nothing prices the rate already."""
+    words = "the decoder predicts each pixel from those before it, and does without z"
+    change: dict[str, Any] = {"decoder": "mlp"}
+    if e.price == 1 and e.rate_floor == 0:
+        change = {"free_bits": "total", "free_bits.epsilon": 2.0}
+    return Cause("autoregressive", words, "likely", change)
 
 
 def weight_at(weights: Mapping[int, float], step: int) -> float | None:
@@ -209,12 +232,13 @@ def checks(e: Evidence) -> list[tuple[str, str]]:
     parts = f"rate weight {e.rate_weight:g} × kl_weight {e.kl_weight:g}{price}{pull}"
     averaged = f" × {e.pixels or '?'} pixels (distortion averaged)" if e.distortion_reduction == "mean" else ""
     found.append(("effective β", f"{e.effective_beta:.4g} = {parts}{averaged}"))
-    if e.spectrum:
+    if e.spectrum and e.price > 0:
         top = ", ".join(f"{value:.3g}" for value in e.spectrum[:4])
         total = f"{e.directions} of the first {len(e.spectrum)} directions are worth more than that ({top}, ...)"
         found.append(("what the data pay for", f"{total}; linear prediction"))
     if e.variance is not None:
-        found.append(("variance σ²", f"{e.variance:.4g}; βσ² = {e.effective_beta * e.variance:.4g}"))
+        product = f"; βσ² = {e.effective_beta * e.variance:.4g}" if e.price > 0 else ""
+        found.append(("variance σ²", f"{e.variance:.4g}{product}"))
     if e.rates:
         found.append(("the KL's way", way(e)))
     if e.shuffle_gap is not None:

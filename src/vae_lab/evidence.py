@@ -11,7 +11,7 @@ from vae_lab.likelihoods import Gaussian, Likelihood
 from vae_lab.linear_theory import learned_variance, optimum
 from vae_lab.models import BNVAE, VAE, BetaVAE
 from vae_lab.networks import LinearDecoder, LinearEncoder
-from vae_lab.penalties import FreeBits, Plain
+from vae_lab.penalties import Controlled, FreeBits, Penalty, Plain
 from vae_lab.spectrum import Floats, spectrum
 
 
@@ -34,10 +34,19 @@ def objective(end: float, model: VAE, data: ImageData) -> dict[str, Any]:
         "rate_weight": model.rate_weight(),
         "price": model.penalty.price(),
         "effective_beta": averaged * model.rate_weight() * float(model.kl_weight) * model.penalty.price(),
+        "distortion_target": distortion_target(model.penalty),
         "autoregressive": model.autoregressive,
+        "linear": isinstance(model.encoder, LinearEncoder) and isinstance(model.decoder, LinearDecoder),
         "spectrum": data_spectrum(model, data)[: model.latent_dim].tolist(),
         "schedule_end": end if math.isfinite(end) else 0,
     }
+
+
+def distortion_target(penalty: Penalty) -> float | None:
+    """The distortion, nats per image, at which a controller holds the model; None where there is none."""
+    if isinstance(penalty, Controlled) and penalty.controller.measures == "distortion":
+        return penalty.controller.target
+    return None
 
 
 def theory(model: VAE, data: ImageData) -> dict[str, Any]:

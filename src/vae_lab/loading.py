@@ -75,5 +75,5 @@ def load(path: str | Path, device: str | torch.device = "cpu", allow: Iterable[s
     try:
         model.load_state_dict(content["state_dict"])
     except RuntimeError as error:
-        raise ConfigError(f"{file}: holds the weights of another model than it says") from error
+        raise ConfigError(f"{file}: holds the weights of another model than it says, or of an older vae_lab") from error
     return model.eval().requires_grad_(False).to(device)

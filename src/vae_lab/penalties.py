@@ -26,7 +26,7 @@ class Penalty(nn.Module):
         return 0.0
 
     def price(self) -> float:
-        """Return what one nat of rate above the floor costs; negative where the penalty pulls a lower rate up."""
+        """Return what one nat of rate costs; where the penalty pulls a low rate up, what it earns, as a negative."""
         return 1.0
 
 

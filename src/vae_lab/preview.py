@@ -1,12 +1,12 @@
 """``python -m vae_lab.preview GROUP=OPTION ...``: what the coefficients of a run will do, without training it."""
 
+import shlex
 import sys
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from vae_lab.checks import ConfigError, choice, integer
-from vae_lab.commands import command
+from vae_lab.commands import command, figure_option, save_figure
 from vae_lab.config import compose_config
 
 USAGE = """python -m vae_lab.preview [annealing=NAME ...] [free_bits=NAME ...] [optimizer.lr_decay=NAME]
@@ -26,12 +26,12 @@ def curves(config: Mapping[str, Any]) -> dict[str, Curve]:
     Raises:
         ConfigError: for whatever does not fit.
     """
-    from vae_lab.assembly import REMEDIES
-    from vae_lab.build import build, naming
-    from vae_lab.callbacks import Remedy, Scheduled
+    from vae_lab.assembly import build_remedies
+    from vae_lab.build import naming
+    from vae_lab.callbacks import Scheduled
     from vae_lab.models.vae import DECAYS
 
-    remedies = [build(config[group], group, Remedy) for group in REMEDIES if config[group]]
+    remedies = build_remedies(config)
     found: dict[str, Curve] = {f"coef/{r.name}": r.value for r in remedies if isinstance(r, Scheduled)}
     optimizer = config["optimizer"]
     with naming("optimizer"):
@@ -44,8 +44,8 @@ def curves(config: Mapping[str, Any]) -> dict[str, Curve]:
 
 def main() -> None:
     """The command."""
-    figure = next((a.partition("=")[2] for a in sys.argv[1:] if a.startswith("figure=")), "schedule.png")
-    config = compose_config([argument for argument in sys.argv[1:] if not argument.startswith("figure=")])
+    file, overrides = figure_option(sys.argv[1:], "schedule.png")
+    config = compose_config(overrides)
     steps = integer("trainer.max_steps", config["trainer"]["max_steps"])
     if config["epochs"] is not None:
         raise ConfigError(f"epochs={config['epochs']}: give trainer.max_steps, the data are not loaded here")
@@ -58,16 +58,9 @@ def main() -> None:
     show(Content(["step", *found], [[str(s), *(f"{c(s):.4g}" for c in found.values())] for s in shown], words=0).rich())
     if config["free_bits"].get("law") or config["control"]:
         print("a controller moves the weight by what it measures: it has no curve before training")
-    try:
-        from vae_lab.figures.schedule import draw
-    except ModuleNotFoundError:
-        print("no figure: matplotlib is not installed; pip install 'vae_lab[figures]'")
-    else:
-        grid = sorted({round(steps * i / POINTS) for i in range(POINTS + 1)})
-        draw(grid, {name: [curve(step) for step in grid] for name, curve in found.items()}).savefig(figure)
-        print(f"figure: {Path(figure).absolute()}")
-    changed = [argument for argument in sys.argv[1:] if not argument.startswith("figure=")]
-    print(f"next: python -m vae_lab {' '.join(changed)}".rstrip())
+    grid = sorted({round(steps * i / POINTS) for i in range(POINTS + 1)})
+    save_figure("schedule", file, grid, {name: [curve(step) for step in grid] for name, curve in found.items()})
+    print(f"next: {shlex.join(['python', '-m', 'vae_lab', *overrides])}")
 
 
 if __name__ == "__main__":

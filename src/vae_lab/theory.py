@@ -2,13 +2,12 @@
 
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from vae_lab.checks import ConfigError
-from vae_lab.commands import command
+from vae_lab.commands import command, figure_option, save_figure
 from vae_lab.config import compose_config
 from vae_lab.spectrum import Floats, water_filling
 
@@ -26,6 +25,7 @@ class Prepared:
     config: dict[str, Any]
     eigenvalues: Floats
     variance: float | None
+    learned: bool  # whether the variance is only where the likelihood starts
 
 
 def prepare(overrides: list[str]) -> Prepared:
@@ -48,7 +48,8 @@ def prepare(overrides: list[str]) -> Prepared:
             "the linear prediction holds for likelihoods bernoulli, continuous_bernoulli and gaussian, "
             "and for decoders that read z alone; leave the likelihood or the decoder out"
         )
-    return Prepared(config, eigenvalues, variance)
+    learned = bool(getattr(parts.model.likelihood, "learned", False))
+    return Prepared(config, eigenvalues, variance, learned)
 
 
 def betas(chosen: float, eigenvalues: Floats) -> list[float]:
@@ -77,8 +78,8 @@ def rows(prepared: Prepared) -> list[list[str]]:
 
 def main() -> None:
     """The command."""
-    figure = next((a.partition("=")[2] for a in sys.argv[1:] if a.startswith("figure=")), "theory.png")
-    prepared = prepare([argument for argument in sys.argv[1:] if not argument.startswith("figure=")])
+    file, overrides = figure_option(sys.argv[1:], "theory.png")
+    prepared = prepare(overrides)
 
     from vae_lab.report.table import Content, show
 
@@ -88,16 +89,11 @@ def main() -> None:
     print(f"the linear prediction ({name}); * is the chosen β")
     print(f"linear limit: from β = {prepared.eigenvalues[0]:.4g} on no direction is worth its nats, and the collapsed")
     print("state is a local optimum; annealing from a small β shows whether the data pay for more than directions")
-    try:
-        from vae_lab.figures.theory import draw
-    except ModuleNotFoundError:
-        print("no figure: matplotlib is not installed; pip install 'vae_lab[figures]'")
-    else:
-        chosen = prepared.config["model"]
-        draw(
-            prepared.eigenvalues, chosen["latent_dim"], chosen.get("beta", 1.0), prepared.variance is not None
-        ).savefig(figure)
-        print(f"figure: {Path(figure).absolute()}")
+    if prepared.learned:
+        print(f"σ² = {prepared.variance:.4g} is where this likelihood starts: it learns σ²")
+    chosen = prepared.config["model"]
+    drawn = (prepared.eigenvalues, chosen["latent_dim"], chosen.get("beta", 1.0), prepared.variance is not None)
+    save_figure("theory", file, *drawn)
     print("next: python -m vae_lab +experiment=zero_kl -m")
 
 

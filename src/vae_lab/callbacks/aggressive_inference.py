@@ -13,7 +13,7 @@ from vae_lab.callbacks.remedy import Remedy
 from vae_lab.checks import integer
 from vae_lab.models import VAE
 
-GENERATIVE = ("decoder.", "likelihood.")  # θ of p(x|z); all other parameters belong to the posterior
+GENERATIVE = ("decoder.", "likelihood.")  # θ of p(x|z); the others are the posterior's, or learn from its samples
 
 
 class AggressiveInference(Remedy):
@@ -24,7 +24,8 @@ class AggressiveInference(Remedy):
     ends for good at the first validation at which the mutual information has not risen (``patience`` of them in a row);
     from there on both train together. Every step is one optimizer step on a fresh batch and counts as one: lengths,
     schedules and comparisons at equal steps hold as for any other run. What does not train has no gradient, so that the
-    optimizer passes it over, moments and weight decay included.
+    optimizer passes it over, moments and weight decay included. The objective is the same throughout, so that any
+    checkpoint may be the best.
 
     Args:
         window: steps over which the encoder's loss is averaged.

@@ -37,11 +37,13 @@ class BNVAE(VAE):
         mean, stddev = super().posterior(x)
         return self.gamma * self.normalise(mean) + self.shift, stddev
 
+    def bound(self) -> float:
+        """Dγ²/2, nats per image: what the rate is at least on average over a training batch."""
+        return self.latent_dim * float(self.gamma) ** 2 / 2
+
     def commitment(self) -> str:
-        return (
-            f"committed rate: at least {self.rate_floor():g} nats per image on average over a training batch "
-            f"(γ = {float(self.gamma):g} over {self.latent_dim} latents)"
-        )
+        which = f"γ = {float(self.gamma):g} over {self.latent_dim} latents"
+        return f"committed rate: at least {self.bound():g} nats per image on average over a training batch ({which})"
 
     def rate_floor(self) -> float:
-        return max(self.latent_dim * float(self.gamma) ** 2 / 2, super().rate_floor())
+        return max(self.bound(), super().rate_floor())

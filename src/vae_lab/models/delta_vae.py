@@ -29,8 +29,8 @@ class DeltaVAE(VAE):
 
     The posteriors are kept away from the prior, so that the decoder has not seen most of what the prior draws. Samples
     therefore come from the paper's auxiliary prior, which is fitted to samples of the posteriors by maximum likelihood
-    and touches neither the loss' value nor the gradients of the VAE. Rate, ELBO and the importance-weighted bound are
-    those of ``prior``.
+    and touches neither the loss' value nor the gradients of the VAE (clipping by their common norm would). Rate, ELBO
+    and the importance-weighted bound are those of ``prior``.
 
     Args:
         delta: δ > 0, nats per image over all latents.

@@ -73,12 +73,16 @@ def show_run(directory: Path, result: Mapping[str, Any]) -> None:
             f"{metrics['test/distortion_mean_image']:.2f}, this model {metrics['test/distortion']:.2f}"
         )
         if "test/nll" in metrics:
-            samples = result.get("importance_samples")
+            samples = result.get("importance_samples", "unknown")
             print(f"importance-weighted NLL (K = {samples}) {metrics['test/nll']:.2f} nats per image")
         if "test/bits_per_dim" in metrics:
             print(f"{metrics['test/bits_per_dim']:.3f} bits per dimension, from the ELBO")
     if "theory" in result:
         show_oracle(result)
+    elif (result.get("objective") or {}).get("linear"):
+        print(
+            "no closed form is known for this linear VAE: its loss, likelihood or data are none that vae_lab can solve"
+        )
     for line in sentences([run], []):
         print(line)
     print(f"run directory: {directory}")
