@@ -169,7 +169,12 @@ def test_a_loss_that_is_no_number_stops_the_run_at_its_step(compose_config, tmp_
     from vae_lab.models import BetaVAE
 
     step = BetaVAE.training_step
-    monkeypatch.setattr(BetaVAE, "training_step", lambda self, x, i: step(self, x, i) * (math.nan if i == 6 else 1.0))
+
+    def broken(self, x, i):
+        outputs = step(self, x, i)
+        return outputs | {"loss": outputs["loss"] * (math.nan if i == 6 else 1.0)}
+
+    monkeypatch.setattr(BetaVAE, "training_step", broken)
     result = execute(compose_config("trainer.max_steps=1000"), tmp_path)
     assert (result["status"], result["diverged_step"]) == ("diverged", 7)
     assert len(curve(tmp_path, "train/loss")) < 5

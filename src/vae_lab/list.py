@@ -9,9 +9,7 @@ COMMANDS = ("diagnose", "theory", "preview", "evaluate", "report", "list")
 SWEPT = {
     "model.beta": "β, the weight of the KL (model=beta_vae)",
     "free_bits.epsilon": "ε, nats that cost nothing (free_bits=dimension, sample or total)",
-    "annealing.capacity": "C, nats at which the rate is held (annealing=capacity)",
     "control.target": "the rate (control=pi) or distortion (control=geco) to hold, nats",
-    "model.delta": "δ, nats that are committed (model=delta_vae)",
     "data.batch_size": "images per step",
     "model.latent_dim": "D, the latent's dimensions",
     "seed": "weights, order and noise; three seeds or more before you believe a difference",
