@@ -5,9 +5,9 @@
 
 import math
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
-from vae_lab.checks import integer, number
+from vae_lab.checks import choice, integer, number
 
 
 class Schedule(Protocol):
@@ -109,3 +109,21 @@ class Cyclical(Linear):
     def ramp(self, u: float) -> float:
         position = u * self.cycles
         return 1.0 if u >= 1 else min((position - math.floor(position)) / self.ratio, 1.0)
+
+
+SCHEDULES: dict[str, type[Schedule]] = {
+    "constant": Constant,
+    "linear": Linear,
+    "cosine": Cosine,
+    "sigmoid": Sigmoid,
+    "cyclical": Cyclical,
+}
+
+
+def make_schedule(schedule: str, **options: Any) -> Schedule:
+    """The schedule of that name with its arguments.
+
+    Raises:
+        ValueError: for an unknown name or whatever the schedule refuses.
+    """
+    return SCHEDULES[choice("schedule", schedule, SCHEDULES)](**options)

@@ -6,8 +6,9 @@ from torch import Tensor
 from typing_extensions import override
 
 from vae_lab import penalties
-from vae_lab.callbacks.remedy import Scheduled, make_schedule
+from vae_lab.callbacks.remedy import Scheduled
 from vae_lab.models import VAE
+from vae_lab.schedules import make_schedule
 
 
 class FreeBits(Scheduled):

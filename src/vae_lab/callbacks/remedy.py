@@ -7,29 +7,10 @@ from lightning.pytorch import Callback, Trainer
 from torch import Tensor
 from typing_extensions import override
 
-from vae_lab import schedules
-from vae_lab.checks import choice
 from vae_lab.models import VAE
 from vae_lab.penalties import Penalty
 from vae_lab.schedules import Schedule
 from vae_lab.steps import is_logged
-
-SCHEDULES: dict[str, type[Schedule]] = {
-    "constant": schedules.Constant,
-    "linear": schedules.Linear,
-    "cosine": schedules.Cosine,
-    "sigmoid": schedules.Sigmoid,
-    "cyclical": schedules.Cyclical,
-}
-
-
-def make_schedule(schedule: str, **options: Any) -> Schedule:
-    """The schedule of that name with its arguments.
-
-    Raises:
-        ValueError: for an unknown name or whatever the schedule refuses.
-    """
-    return SCHEDULES[choice("schedule", schedule, SCHEDULES)](**options)
 
 
 class Remedy(Callback):
