@@ -36,7 +36,7 @@ def check_range(low: float, high: float, start_weight: float) -> None:
 
 @dataclass(frozen=True)
 class Adaptive:
-    """Adaptive free bits: the weight moves by a tenth to hold the rate at ``target`` (Chen et al. 2017, appendix C).
+    """Adaptive free bits: the weight moves by a tenth to hold the rate at ``target`` (Chen et al. 2017).
 
     Up by the fraction ``step`` when the rate lies above (1 + ``tolerance``) · target, down by it when it lies below the
     target; once every ``every`` steps, judged by their mean. ``low`` and ``high`` bound the weight: with high = 1 it
@@ -74,7 +74,7 @@ class Adaptive:
 
 @dataclass(frozen=True)
 class ProportionalIntegral:
-    """ControlVAE: a PI controller holds the rate at ``target`` (Shao et al. 2020, equations 6 to 8).
+    """ControlVAE: a PI controller holds the rate at ``target`` (Shao et al. 2020).
 
     With e = target - rate, the weight is kp / (1 + exp e) - ki · Σ e + low, held between ``low`` and ``high``. The sum
     goes no further than takes the weight to its bound (anti-windup): it leaves the bound at once when the error turns.

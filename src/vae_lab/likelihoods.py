@@ -115,7 +115,7 @@ class Gaussian(Likelihood):
             variance lies below βσ² collapse (Lucas et al. 2019).
         fit: where σ² comes from (Rybkin et al. 2021, section 3): ``fixed``; ``learned``, log σ² is a parameter beside
             the networks; or ``optimal``, the σ-VAE: in training each batch has the σ² that suits it best, its own mean
-            squared error (equation 10), with log σ softly clipped at -6 from below, and gradients pass through it.
+            squared error, with log σ softly clipped at -6 from below, and gradients pass through it.
             Evaluation, sampling and ``log_variance`` use its running average, so no test batch sets its own σ².
 
     Raises:
@@ -219,7 +219,7 @@ def gaussian(params: Tensor, log_variance: Tensor) -> Distribution:
 
 
 def optimal_log_variance(params: Tensor, x: Tensor) -> Tensor:
-    """Log of the mean squared error () of a batch, softly clipped (Rybkin et al. 2021, equation 10)."""
+    """Log of the mean squared error () of a batch, softly clipped (Rybkin et al. 2021)."""
     mse = (x - params).square().mean()
     log_stddev = 0.5 * mse.clamp(min=torch.finfo(mse.dtype).tiny).log()
     return 2 * (LOWEST_LOG_STDDEV + softplus(log_stddev - LOWEST_LOG_STDDEV))

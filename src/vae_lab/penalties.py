@@ -71,7 +71,7 @@ class FreeBits(Penalty):
 
 
 class Capacity(Penalty):
-    """Capacity: γ · |mean_b Σ_d rate_bd - C| (Burgess et al. 2018, equation 4), on the batch mean, not per image.
+    """Capacity: γ · |mean_b Σ_d rate_bd - C| (Burgess et al. 2018), on the batch mean, not per image.
 
     ``capacity`` is C, nats per image, ``gamma`` is γ. Unlike a clamp it has a slope below C: it pulls the rate up.
 
