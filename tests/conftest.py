@@ -1,5 +1,6 @@
 """Fixtures that all tests share."""
 
+import copy
 import os
 import shutil
 from collections.abc import Callable
@@ -37,6 +38,26 @@ def binarized_root() -> Path:
     if not source or not (Path(source) / "binarized_mnist" / "binarized_mnist.npz").is_file():
         pytest.skip(f"binarised MNIST is missing: set {DATA} to a folder with binarized_mnist/binarized_mnist.npz")
     return Path(source)
+
+
+@pytest.fixture
+def check_compiles_and_stacks() -> Callable[..., None]:
+    """Compares what modules give one by one with the first one compiled, and with all of them under one vmap."""
+
+    def check(models: list[torch.nn.Module], *inputs: torch.Tensor, read: Callable[..., Any] = lambda out: out) -> None:
+        torch._dynamo.reset()
+        singles = torch.stack([read(model(*inputs)) for model in models])
+        compiled = torch.compile(models[0], fullgraph=True, backend="aot_eager")
+        torch.testing.assert_close(read(compiled(*inputs)), singles[0])
+        params, buffers = torch.func.stack_module_state(models)
+        base = copy.deepcopy(models[0]).to("meta")
+
+        def one(params, buffers):
+            return read(torch.func.functional_call(base, (params, buffers), inputs))
+
+        torch.testing.assert_close(torch.func.vmap(one)(params, buffers), singles, rtol=1e-5, atol=1e-5)
+
+    return check
 
 
 class Outcome(NamedTuple):

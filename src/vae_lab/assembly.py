@@ -14,7 +14,7 @@ from vae_lab.checks import ConfigError, choice, integer, one_line
 from vae_lab.data import ImageData
 from vae_lab.likelihoods import Likelihood
 from vae_lab.models import VAE
-from vae_lab.models.vae import DECAYS
+from vae_lab.schedules import DECAYS
 
 
 @dataclass
@@ -54,7 +54,7 @@ def build_model(config: Mapping[str, Any], image_shape: tuple[int, int, int]) ->
         about = {"_partial_": True, **config["optimizer"]}
         lr_decay = about.pop("lr_decay", "none")
         with naming("optimizer"):
-            choice("lr_decay", lr_decay, ("none", *DECAYS))
+            choice("lr_decay", lr_decay, DECAYS)
         optimizer = build(about, "optimizer", torch.optim.Optimizer)
         extra = {"likelihood": likelihood, "optimizer": optimizer, "lr_decay": lr_decay, "seed": config["seed"]}
         model: VAE = build(config["model"], "model", VAE, **networks, **extra)

@@ -49,6 +49,18 @@ def flag(name: str, value: Any) -> bool:
     raise ValueError(f"{name}={value}: must be true or false")
 
 
+def sequence_length(steps: Any, latent_dim: int, high: int | None = None) -> int:
+    """Return ``steps``, of a latent sequence of D = ``latent_dim``, when there are at least 2 and they divide D.
+
+    Raises:
+        ValueError: when they do not, or are more than ``high`` where that is given.
+    """
+    integer("steps", steps, low=2, high=high)
+    if latent_dim % steps:
+        raise ValueError(f"steps={steps}: must divide latent_dim={latent_dim} (latent_dim = steps x channels)")
+    return int(steps)
+
+
 def choice(name: str, value: Any, options: Iterable[str]) -> str:
     """Return ``value`` when it is one of ``options``.
 

@@ -105,9 +105,11 @@ def data_spectrum(model: VAE, data: ImageData) -> Floats:
 
     None, (0,), where their theory does not hold: decoders that read pixels, likelihoods without such a variance.
     """
+    if model.autoregressive:
+        return np.zeros(0)
     x = data.training_sample()
     variance = model.likelihood.pixel_variance(x.mean(0).to(model.device))
-    if model.autoregressive or variance is None:
+    if variance is None:
         return np.zeros(0)
     return spectrum(x.flatten(1).double().numpy(), variance.clamp(min=1e-4).flatten().double().cpu().numpy())
 

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from vae_lab.checks import ConfigError, choice, integer
+from vae_lab.checks import ConfigError, integer
 from vae_lab.commands import command, figure_option, save_figure
 from vae_lab.config import compose_config
 
@@ -29,15 +29,15 @@ def curves(config: Mapping[str, Any]) -> dict[str, Curve]:
     from vae_lab.assembly import build_remedies
     from vae_lab.build import naming
     from vae_lab.callbacks import Scheduled
-    from vae_lab.models.vae import DECAYS
+    from vae_lab.schedules import make_decay
 
     remedies = build_remedies(config)
     found: dict[str, Curve] = {f"coef/{r.name}": r.value for r in remedies if isinstance(r, Scheduled)}
     optimizer = config["optimizer"]
+    decay = optimizer.get("lr_decay", "none")
     with naming("optimizer"):
-        decay = choice("lr_decay", optimizer.get("lr_decay", "none"), ("none", *DECAYS))
+        schedule = make_decay(decay, config["trainer"]["max_steps"])
     if decay != "none":
-        schedule = DECAYS[decay](steps=config["trainer"]["max_steps"], start=1, stop=0)
         found["learning rate"] = lambda step: optimizer["lr"] * schedule(step)
     return found
 

@@ -10,7 +10,7 @@ from scipy.optimize import brentq
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vae_lab.checks import integer, number
+from vae_lab.checks import integer, number, sequence_length
 from vae_lab.divergences import ar1_committed_rate, kl_ar1, kl_standard_normal
 
 LARGEST_U = 70.0  # -ln(1 - α²), where 1 - α² still fits float32
@@ -72,9 +72,7 @@ class AR1(Prior):
     def __init__(self, delta: float, latent_dim: int, steps: int) -> None:
         super().__init__()
         number("delta", delta, above=0)
-        self.steps = integer("steps", steps, low=2)
-        if latent_dim % steps:
-            raise ValueError(f"steps={steps}: must divide latent_dim={latent_dim} (latent_dim = steps x channels)")
+        self.steps = sequence_length(steps, latent_dim)
         per_channel = delta * steps / latent_dim
         if per_channel > ar1_committed_rate(math.exp(-LARGEST_U), steps):
             raise ValueError(f"delta={delta}: too much for {steps} steps; use more steps or more channels")

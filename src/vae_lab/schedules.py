@@ -127,3 +127,17 @@ def make_schedule(schedule: str, **options: Any) -> Schedule:
         ValueError: for an unknown name or whatever the schedule refuses.
     """
     return SCHEDULES[choice("schedule", schedule, SCHEDULES)](**options)
+
+
+DECAYS = ("none", "linear", "cosine")
+
+
+def make_decay(lr_decay: str, steps: int) -> Schedule:
+    """What the learning rate is multiplied with: 1 throughout (``none``), or falling from 1 to 0 over ``steps``.
+
+    Raises:
+        ValueError: for an unknown name.
+    """
+    if choice("lr_decay", lr_decay, DECAYS) == "none":
+        return Constant()
+    return (Linear if lr_decay == "linear" else Cosine)(steps=steps, start=1, stop=0)

@@ -7,6 +7,7 @@ import vae_lab
 from vae_lab import run
 from vae_lab.assembly import assemble
 from vae_lab.callbacks import Control
+from vae_lab.callbacks.control import batch_mean
 from vae_lab.checks import ConfigError
 
 CONTROLS = {
@@ -38,7 +39,7 @@ def test_controllers_see_training_batches_only(law, compose_config, fit, monkeyp
     original = Control.on_train_batch_end
 
     def spy(self, trainer, module, outputs, *rest):
-        seen.append((module.training, float(outputs[self.penalty.controller.measures])))
+        seen.append((module.training, float(batch_mean(outputs[self.penalty.controller.measures]))))
         original(self, trainer, module, outputs, *rest)
 
     monkeypatch.setattr(Control, "on_train_batch_end", spy)

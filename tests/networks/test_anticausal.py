@@ -1,7 +1,5 @@
 """The anti-causal encoder: each step of the latent depends on all that comes and on nothing that has been."""
 
-import copy
-
 import pytest
 import torch
 from torch import nn
@@ -95,24 +93,14 @@ def test_the_posterior_nearest_to_the_prior_can_be_had_without_the_image():
     assert rate().item() == pytest.approx(3.0, rel=1e-3)
 
 
-def test_compiles_and_stacks():
-    torch._dynamo.reset()
+def test_compiles_and_stacks(check_compiles_and_stacks):
     image, latent_dim, steps = CASES[2][:3]
     models = []
     for seed in range(3):
         parts = {"encoder": make(image, latent_dim, steps, seed=seed), "decoder": MLPDecoder(image, latent_dim, [8])}
         models.append(DeltaVAE(**parts, likelihood=Bernoulli(), latent_dim=latent_dim, steps=steps))
-    x, noise = torch.rand(8, *image), torch.randn(1, 8, latent_dim)
-    singles = torch.stack([model(x, noise).loss for model in models])
-    compiled = torch.compile(models[0], fullgraph=True, backend="aot_eager")
-    torch.testing.assert_close(compiled(x, noise).loss, singles[0])
-    params, buffers = torch.func.stack_module_state(models)
-    base = copy.deepcopy(models[0]).to("meta")
-
-    def loss(params, buffers):
-        return torch.func.functional_call(base, (params, buffers), (x, noise)).loss
-
-    torch.testing.assert_close(torch.func.vmap(loss)(params, buffers), singles, rtol=1e-5, atol=1e-5)
+    inputs = torch.rand(8, *image), torch.randn(1, 8, latent_dim)
+    check_compiles_and_stacks(models, *inputs, read=lambda terms: terms.loss)
 
 
 @pytest.mark.parametrize(

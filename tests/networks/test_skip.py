@@ -121,20 +121,9 @@ def test_a_path_of_the_conv_decoder_adds_one_number_to_each_channel():
 
 
 @every_decoder
-def test_compiles_and_stacks(decoder):
-    torch._dynamo.reset()
+def test_compiles_and_stacks(decoder, check_compiles_and_stacks):
     models = [make(decoder, skip=True, seed=seed) for seed in range(3)]
-    z = torch.randn(4, D)
-    singles = torch.stack([model(z) for model in models])
-    compiled = torch.compile(models[0], fullgraph=True, backend="aot_eager")
-    torch.testing.assert_close(compiled(z), singles[0])
-    params, buffers = torch.func.stack_module_state(models)
-    base = copy.deepcopy(models[0]).to("meta")
-
-    def images(params, buffers):
-        return torch.func.functional_call(base, (params, buffers), (z,))
-
-    torch.testing.assert_close(torch.func.vmap(images)(params, buffers), singles, rtol=1e-5, atol=1e-5)
+    check_compiles_and_stacks(models, torch.randn(4, D))
 
 
 @every_decoder

@@ -45,4 +45,9 @@ class Control(Remedy):
     def on_train_batch_end(  # type: ignore[override]
         self, trainer: Trainer, pl_module: VAE, outputs: Mapping[str, Tensor], batch: Any, batch_idx: int
     ) -> None:
-        self.penalty.observe(outputs[self.penalty.controller.measures])
+        self.penalty.observe(batch_mean(outputs[self.penalty.controller.measures]))
+
+
+def batch_mean(figure: Tensor) -> Tensor:
+    """The mean over the batch of a rate (B, D) or a distortion (B,), summed over dimensions: (), nats per image."""
+    return figure.view(len(figure), -1).sum(1).mean()

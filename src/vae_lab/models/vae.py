@@ -18,10 +18,8 @@ from vae_lab.drawing import draw_images
 from vae_lab.likelihoods import Likelihood
 from vae_lab.penalties import Penalty, Plain
 from vae_lab.priors import Prior, StandardNormal
-from vae_lab.schedules import Cosine, Linear
+from vae_lab.schedules import DECAYS, make_decay
 from vae_lab.steps import is_logged
-
-DECAYS = {"linear": Linear, "cosine": Cosine}
 
 
 class Terms(NamedTuple):
@@ -87,7 +85,7 @@ class VAE(LightningModule):
         self.register_buffer("kl_weight", torch.tensor(1.0))
         self.optimizer, self.seed = optimizer, seed
         self.distortion_reduction = choice("distortion_reduction", distortion_reduction, ("sum", "mean"))
-        self.lr_decay = choice("lr_decay", lr_decay, ("none", *DECAYS))
+        self.lr_decay = choice("lr_decay", lr_decay, DECAYS)
 
     # the objective
 
@@ -175,17 +173,17 @@ class VAE(LightningModule):
         optimizer = self.optimizer(self.parameters())
         if self.lr_decay == "none":
             return optimizer
-        schedule = LambdaLR(optimizer, DECAYS[self.lr_decay](steps=int(self.trainer.max_steps), start=1, stop=0))
+        schedule = LambdaLR(optimizer, make_decay(self.lr_decay, int(self.trainer.max_steps)))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def training_step(self, x: Tensor, batch_idx: int) -> dict[str, Tensor]:
         terms: Terms = self(x, self.draw_noise(x, "train", batch_idx))
-        rate, distortion = terms.rate.detach().sum(1).mean(), terms.distortion.detach().mean()
         if is_logged(self.trainer, batch_idx):
+            rate, distortion = terms.rate.detach().sum(1).mean(), terms.distortion.detach().mean()
             figures = {"loss": terms.loss.detach(), "elbo": -rate - distortion, "rate": rate, "distortion": distortion}
             figures |= {name: value.detach() for name, value in terms.extra.items()}
             self.log_dict({f"train/{name}": value for name, value in figures.items()})
-        return {"loss": terms.loss, "rate": rate, "distortion": distortion}
+        return {"loss": terms.loss, "rate": terms.rate.detach(), "distortion": terms.distortion.detach()}
 
     def validation_step(self, x: Tensor, batch_idx: int) -> Terms:  # type: ignore[override]
         terms: Terms = self(x, self.draw_noise(x, "val", batch_idx))

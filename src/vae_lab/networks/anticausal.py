@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vae_lab.checks import integer
+from vae_lab.checks import integer, sequence_length
 
 
 class AntiCausalEncoder(nn.Module):
@@ -35,9 +35,7 @@ class AntiCausalEncoder(nn.Module):
     ) -> None:
         super().__init__()
         colours, height, width = image_shape
-        self.steps = integer("steps", steps, low=2, high=height * width)
-        if latent_dim % steps:
-            raise ValueError(f"steps={steps}: must divide latent_dim={latent_dim} (latent_dim = steps x channels)")
+        self.steps = sequence_length(steps, latent_dim, high=height * width)
         integer("hidden", hidden)
         longest = -(-height * width // steps)
         self.ahead = nn.Conv1d(colours * longest, hidden, steps)
