@@ -98,7 +98,7 @@ SHORT = ("trainer.max_steps=20", "trainer.val_check_interval=10", "trainer.log_e
 
 def config_of(*overrides: str) -> dict[str, Any]:
     """The plain config that these overrides compose, with a short training."""
-    from vae_lab.config import compose_config
+    from vae_lab.config.compose import compose_config
 
     return compose_config([*SHORT, *overrides])
 
@@ -112,7 +112,7 @@ def compose_config() -> Callable[..., dict[str, Any]]:
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory) -> Path:
     """The run directory of a short β-VAE run on digits."""
-    from vae_lab.run import execute
+    from vae_lab.training.run import execute
 
     directory = tmp_path_factory.mktemp("trained") / "run"
     execute(config_of("model.beta=0.5"), directory, {"model.beta": 0.5})

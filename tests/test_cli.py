@@ -50,7 +50,10 @@ MISTAKES = {
     "no such folder": (["data=image_folder", "data.path=nope"], "data.path=nope: no such folder"),
     "annealing of no steps": (["annealing=linear", "annealing.steps=0"], "annealing.steps=0: must be a whole number"),
     "foreign target": (["model._target_=os.system"], "model._target_=os.system: must lie under vae_lab"),
-    "target through a module": (["model._target_=vae_lab.build.os.system"], "model._target_=vae_lab.build.os.system:"),
+    "target through a module": (
+        ["model._target_=vae_lab.config.build.os.system"],
+        "model._target_=vae_lab.config.build.os.system:",
+    ),
     "no threads": (["threads=0"], "threads=0: must be a whole number >= 1"),
     "endless seed": (["seed=99999999999999999999"], "seed=99999999999999999999: must be a whole number >= 0 and <="),
     "accumulated steps": (

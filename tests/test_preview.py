@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
-from vae_lab.config import compose_config
+from vae_lab.config.compose import compose_config
+from vae_lab.elbo.schedules import Cosine, Cyclical
 from vae_lab.preview import curves
-from vae_lab.schedules import Cosine, Cyclical
 
 
 def call(*arguments, cwd):

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vae_lab.loading import load as load
+    from vae_lab.training.loading import load as load
 
 __all__ = ["load"]
 __version__ = "0.1.0"
@@ -12,7 +12,7 @@ __version__ = "0.1.0"
 def __getattr__(name: str) -> Any:
     """Import ``load`` only when it is asked for: torch takes seconds, ``import vae_lab`` should not."""
     if name == "load":
-        from vae_lab.loading import load
+        from vae_lab.training.loading import load
 
         return load
     raise AttributeError(f"module 'vae_lab' has no attribute {name!r}")

@@ -16,10 +16,13 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from vae_lab import config as configs
-from vae_lab.build import ALLOW_VARIABLE
 from vae_lab.checks import ConfigError, one_line
-from vae_lab.results import SWEEP, read_json
+from vae_lab.config.build import ALLOW_VARIABLE
+from vae_lab.config.compose import container
+from vae_lab.config.explain import explain
+from vae_lab.config.groups import CONF
+from vae_lab.config.names import run_name, values, with_plus
+from vae_lab.runs.directory import SWEEP, read_json
 
 FLAGS_WITH_VALUE = (
     *("--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd"),
@@ -61,7 +64,7 @@ def read_arguments(arguments: Sequence[str]) -> tuple[list[str], list[str], list
         elif argument.startswith("-"):
             flags += [argument, *itertools.islice(pending, int(argument in FLAGS_WITH_VALUE))]
         else:
-            overrides.append(configs.with_plus(argument))
+            overrides.append(with_plus(argument))
     return modules, flags, sorted(overrides, key=lambda override: not override.startswith("+experiment="))
 
 
@@ -90,19 +93,20 @@ def perform(config: DictConfig, about: HydraConf) -> float:
     """
     if ALLOW_VARIABLE in about.job.env_set:
         raise ConfigError(f"hydra.job.env_set.{ALLOW_VARIABLE}: modules are allowed on the command line only (--allow)")
-    plain = configs.container(config)
+    plain = container(config)
 
-    from vae_lab import report
     from vae_lab.callbacks import StepProgress
-    from vae_lab.run import execute
+    from vae_lab.report.show import show_run, summary_line
+    from vae_lab.sweep.record import Position
+    from vae_lab.training.run import execute
 
     directory, overrides = Path(about.runtime.output_dir), list(about.overrides.task)
-    name, sweep = configs.run_name(overrides), Path(about.sweep.dir)
-    position = report.Position.of(read_json(sweep / SWEEP), about.job.num if about.mode == RunMode.MULTIRUN else None)
+    name, sweep = run_name(overrides), Path(about.sweep.dir)
+    position = Position.of(read_json(sweep / SWEEP), about.job.num if about.mode == RunMode.MULTIRUN else None)
     progress = StepProgress(str(position or ""), position.time_left() if position else "")
     try:
         group = sweep.name if position else ""
-        result = execute(plain, directory, configs.values(overrides), progress, name, group)
+        result = execute(plain, directory, values(overrides), progress, name, group)
     except Exception as error:
         reason = str(error) if isinstance(error, ConfigError) else one_line(error)
         message = f"{reason}; see {directory / 'run.log'}"
@@ -110,9 +114,9 @@ def perform(config: DictConfig, about: HydraConf) -> float:
             print(f"{position} {name}: failed: {message}", flush=True)
         raise RunFailed(message) from error
     if position:
-        print(f"{position} {name}: {report.summary_line(result)}; {position.time_left(finished=1)}", flush=True)
+        print(f"{position} {name}: {summary_line(result)}; {position.time_left(finished=1)}", flush=True)
     else:
-        report.show_run(directory, result)
+        show_run(directory, result)
         if about.sweeper.get("params"):
             print("note: this was one run; the experiment has a grid, which -m sweeps")
     return float(result["metrics"].get("test/elbo", "nan"))
@@ -130,7 +134,7 @@ def main() -> None:
         if {"--cfg", "-c"} & set(flags):
             flags = [flag for flag in flags if flag not in ("-m", "--multirun")]
         sys.argv[1:] = flags + overrides
-        hydra.main(version_base="1.3", config_path=str(configs.CONF), config_name="config")(job)()
+        hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(job)()
     except (ConfigError, RunFailed) as error:
         if debug:
             raise
@@ -138,7 +142,7 @@ def main() -> None:
     except (HydraException, OmegaConfBaseException, ValueError) as error:
         if debug:
             raise
-        sys.exit(f"error: {configs.explain(error, overrides)}")
+        sys.exit(f"error: {explain(error, overrides)}")
     except Interrupted:
         print("interrupted; what had finished is kept", file=sys.stderr)
         sys.exit(130)

@@ -8,14 +8,14 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from vae_lab.build import allow_flags
 from vae_lab.checks import choice, number
-from vae_lab.commands import command
-from vae_lab.config import key_and_text
-from vae_lab.diagnosis import Diagnosis, Evidence, diagnose
-from vae_lab.report.summary import Run
+from vae_lab.config.build import allow_flags
+from vae_lab.config.names import key_and_text
+from vae_lab.console import command
+from vae_lab.diagnosis.causes import Diagnosis, Evidence, diagnose
 from vae_lab.report.table import show, words_table
-from vae_lab.results import find_run, read_json
+from vae_lab.runs.directory import find_run, read_json
+from vae_lab.runs.run import Run
 
 USAGE = """python -m vae_lab.diagnose run=DIR|latest
 python -m vae_lab.diagnose model.beta=1 reduction=mean pixels=784 kl=0.0 [likelihood=gaussian variance=1]

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from vae_lab.checks import choice, integer
-from vae_lab.commands import command, read_options
-from vae_lab.results import RESULT, find_run, read_json
+from vae_lab.console import command, read_options
+from vae_lab.runs.directory import RESULT, find_run, read_json
 
 USAGE = """python -m vae_lab.evaluate run=DIR|latest [k=K] [split=train|val|test] [--allow MODULE]
 
@@ -23,11 +23,11 @@ def evaluate(run: Path, k: int | None = None, split: str = "test", allow: tuple[
     Raises:
         ValueError: for a split or K that cannot be, and whatever ``load`` raises.
     """
-    from vae_lab.build import allowing, build
     from vae_lab.callbacks import Evaluation
+    from vae_lab.config.build import allowing, build
     from vae_lab.data import Batches, ImageData
-    from vae_lab.loading import checkpoint_of, load, read_checkpoint
-    from vae_lab.run import make_trainer, quieten, set_threads
+    from vae_lab.training.loading import checkpoint_of, load, read_checkpoint
+    from vae_lab.training.trainer import make_trainer, quieten, set_threads
 
     choice("split", split, ("train", "val", "test"))
     quieten()

@@ -1,7 +1,7 @@
 """``python -m vae_lab.list``: groups, options, experiments and swept names on one screen."""
 
-from vae_lab.commands import command
-from vae_lab.config import CONF, groups
+from vae_lab.config.groups import CONF, groups
+from vae_lab.console import command
 
 USAGE = "python -m vae_lab.list: groups, options, experiments and swept names on one screen"
 

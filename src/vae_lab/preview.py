@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from vae_lab.checks import ConfigError, integer
-from vae_lab.commands import command, figure_option, save_figure
-from vae_lab.config import compose_config
+from vae_lab.config.compose import compose_config
+from vae_lab.console import command, figure_option, save_figure
 
 USAGE = """python -m vae_lab.preview [annealing=NAME ...] [free_bits=NAME ...] [optimizer.lr_decay=NAME]
                           [trainer.max_steps=N] [figure=FILE.png]
@@ -26,10 +26,10 @@ def curves(config: Mapping[str, Any]) -> dict[str, Curve]:
     Raises:
         ConfigError: for whatever does not fit.
     """
-    from vae_lab.assembly import build_remedies
-    from vae_lab.build import naming
     from vae_lab.callbacks import Scheduled
-    from vae_lab.schedules import make_decay
+    from vae_lab.config.build import naming
+    from vae_lab.elbo.schedules import make_decay
+    from vae_lab.training.assembly import build_remedies
 
     remedies = build_remedies(config)
     found: dict[str, Curve] = {f"coef/{r.name}": r.value for r in remedies if isinstance(r, Scheduled)}

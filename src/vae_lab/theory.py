@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from vae_lab.checks import ConfigError
-from vae_lab.commands import command, figure_option, save_figure
-from vae_lab.config import compose_config
-from vae_lab.spectrum import Floats, water_filling
+from vae_lab.config.compose import compose_config
+from vae_lab.console import command, figure_option, save_figure
+from vae_lab.linear_theory.spectrum import Floats, water_filling
 
 USAGE = """python -m vae_lab.theory [data=NAME ...] [model.latent_dim=D] [model.beta=B]
                          [likelihood=gaussian likelihood.variance=V] [figure=FILE.png]
@@ -37,8 +37,8 @@ def prepare(overrides: list[str]) -> Prepared:
     chosen = any(override.startswith("likelihood=") for override in overrides)
     config = compose_config([*([] if chosen else ["likelihood=gaussian"]), *overrides])
 
-    from vae_lab.assembly import assemble
-    from vae_lab.evidence import data_spectrum, variance_of
+    from vae_lab.training.assembly import assemble
+    from vae_lab.training.objective import data_spectrum, variance_of
 
     parts = assemble(config)
     variance = variance_of(parts.model.likelihood)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from lightning.pytorch import Callback, Trainer
 
-from vae_lab.assembly import Parts, assemble
-from vae_lab.run import make_trainer, quieten
+from vae_lab.training.assembly import Parts, assemble
+from vae_lab.training.trainer import make_trainer, quieten
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ import torch
 from lightning.pytorch import Callback
 
 import vae_lab
-from vae_lab import run
-from vae_lab.assembly import assemble
 from vae_lab.callbacks import AggressiveInference
 from vae_lab.checks import ConfigError
+from vae_lab.training import run
+from vae_lab.training.assembly import assemble
 
 ROWS = ("inference=aggressive", "inference.window=2", "inference.most=3", "inference.patience=100")
 LOGGED = ("trainer.log_every_n_steps=1", "trainer.val_check_interval=20")

@@ -4,11 +4,11 @@ import pytest
 import torch
 
 import vae_lab
-from vae_lab import run
-from vae_lab.assembly import assemble
 from vae_lab.callbacks import Control
 from vae_lab.callbacks.control import batch_mean
 from vae_lab.checks import ConfigError
+from vae_lab.training import run
+from vae_lab.training.assembly import assemble
 
 CONTROLS = {
     "adaptive": ("free_bits=adaptive", "free_bits.every=2", "free_bits.target=2"),

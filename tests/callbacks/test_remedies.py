@@ -7,11 +7,12 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from vae_lab import penalties, run
-from vae_lab.assembly import assemble
 from vae_lab.callbacks import Capacity, FreeBits, KLAnnealing
 from vae_lab.checks import ConfigError
-from vae_lab.schedules import SCHEDULES, Cyclical, Linear, make_schedule
+from vae_lab.elbo import penalties
+from vae_lab.elbo.schedules import SCHEDULES, Cyclical, Linear, make_schedule
+from vae_lab.training import run
+from vae_lab.training.assembly import assemble
 
 EACH_STEP = "trainer.log_every_n_steps=1"
 OPTIONS = {"constant": {"value": 0.5}, "cyclical": {"steps": 12, "cycles": 2, "ratio": 0.25}}

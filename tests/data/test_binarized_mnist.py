@@ -10,7 +10,7 @@ from vae_lab.checks import ConfigError
 from vae_lab.data import BinarizedMNIST
 from vae_lab.data import binarized_mnist as module
 from vae_lab.data.images import pixels
-from vae_lab.run import check
+from vae_lab.training.run import check
 
 SMALL = {"train": ("train", 30), "val": ("valid", 10), "test": ("test", 12)}
 

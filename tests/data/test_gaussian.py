@@ -7,8 +7,8 @@ import torch
 from vae_lab.checks import ConfigError
 from vae_lab.data import GaussianData
 from vae_lab.data.gaussian import load, orthonormal, rotation
-from vae_lab.run import check
-from vae_lab.spectrum import spectrum
+from vae_lab.linear_theory.spectrum import spectrum
+from vae_lab.training.run import check
 
 GIVEN = [4, 2, 1, 0.5, 0.2, 0.1]
 SPLITS = ("train", "val", "test")

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from vae_lab.likelihoods import Gaussian
+from vae_lab.elbo.likelihoods import Gaussian
 from vae_lab.metrics import ActiveUnits, active_units
 from vae_lab.models import VAE
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from vae_lab.likelihoods import Gaussian
+from vae_lab.elbo.likelihoods import Gaussian
 from vae_lab.metrics import EpsilonDeltaCollapse, below
 from vae_lab.models import VAE
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from vae_lab.likelihoods import Bernoulli
+from vae_lab.elbo.likelihoods import Bernoulli
 from vae_lab.models import BNVAE
 from vae_lab.networks import MLPDecoder, MLPEncoder
 

@@ -8,13 +8,13 @@ from scipy.optimize import brentq
 from torch import nn
 from torch.distributions import Normal, kl_divergence
 
-from vae_lab.assembly import build_model
-from vae_lab.likelihoods import Bernoulli
+from vae_lab.elbo.likelihoods import Bernoulli
+from vae_lab.elbo.priors import AR1, Autoregressive
 from vae_lab.models import DeltaVAE
 from vae_lab.models.delta_vae import variance_bounds
 from vae_lab.networks import MLPDecoder, MLPEncoder
 from vae_lab.noise import normal
-from vae_lab.priors import AR1, Autoregressive
+from vae_lab.training.assembly import build_model
 
 FLOAT = torch.float64
 IMAGE = (1, 2, 3)

@@ -8,10 +8,10 @@ import torch
 from scipy.spatial.distance import pdist
 from torch.distributions import Normal, kl_divergence
 
-from vae_lab.likelihoods import Bernoulli
+from vae_lab.elbo.likelihoods import Bernoulli
+from vae_lab.elbo.penalties import FreeBits
 from vae_lab.models import VAE, InfoVAE
 from vae_lab.networks import MLPDecoder, MLPEncoder
-from vae_lab.penalties import FreeBits
 
 IMAGE, D, B = (1, 3, 4), 3, 6
 

@@ -9,10 +9,10 @@ import math
 import pytest
 import torch
 
-from vae_lab.likelihoods import Gaussian
+from vae_lab.elbo.likelihoods import Gaussian
+from vae_lab.elbo.penalties import FreeBits
 from vae_lab.models import BNVAE, VAE, BetaVAE
 from vae_lab.networks import LinearDecoder, LinearEncoder
-from vae_lab.penalties import FreeBits
 
 FLOAT = torch.float64
 LAMBDAS = torch.tensor([4, 2, 1, 0.5, 0.2, 0.1], dtype=FLOAT)

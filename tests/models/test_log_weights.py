@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.distributions import MultivariateNormal, Normal, kl_divergence
 
-from vae_lab.likelihoods import Gaussian
+from vae_lab.elbo.likelihoods import Gaussian
 from vae_lab.metrics import importance_weighted_nll
 from vae_lab.models import VAE, DeltaVAE
 from vae_lab.networks import MLPDecoder, MLPEncoder

@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch._dynamo.testing import CompileCounterWithBackend
 
-from vae_lab.controllers import Adaptive
-from vae_lab.likelihoods import Bernoulli, Gaussian
+from vae_lab.elbo.controllers import Adaptive
+from vae_lab.elbo.likelihoods import Bernoulli, Gaussian
+from vae_lab.elbo.penalties import Capacity, Controlled, FreeBits, Plain
 from vae_lab.models import BNVAE, VAE, BetaVAE, DeltaVAE, InfoVAE
 from vae_lab.networks import MLPDecoder, MLPEncoder, PixelCNN
-from vae_lab.penalties import Capacity, Controlled, FreeBits, Plain
 
 IMAGE, D, B = (1, 3, 2), 4, 8
 

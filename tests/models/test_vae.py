@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import distributions as td
 
-from vae_lab.likelihoods import Bernoulli, Gaussian
+from vae_lab.elbo.likelihoods import Bernoulli, Gaussian
+from vae_lab.elbo.penalties import FreeBits
 from vae_lab.models import VAE, BetaVAE
 from vae_lab.networks import MLPDecoder, MLPEncoder
-from vae_lab.penalties import FreeBits
 
 IMAGE, D, B = (2, 3, 4), 5, 7
 

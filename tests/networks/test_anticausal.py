@@ -4,12 +4,12 @@ import pytest
 import torch
 from torch import nn
 
-from vae_lab.build import build
 from vae_lab.checks import ConfigError
-from vae_lab.likelihoods import Bernoulli
+from vae_lab.config.build import build
+from vae_lab.elbo.likelihoods import Bernoulli
+from vae_lab.elbo.priors import AR1
 from vae_lab.models import DeltaVAE
 from vae_lab.networks import AntiCausalEncoder, MLPDecoder
-from vae_lab.priors import AR1
 
 CASES = [  # image, latent_dim, steps, layers
     ((1, 4, 4), 8, 4, 2),

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from vae_lab.build import build
-from vae_lab.likelihoods import Gaussian
+from vae_lab.config.build import build
+from vae_lab.elbo.likelihoods import Gaussian
 from vae_lab.models import VAE
 from vae_lab.networks import LinearDecoder, LinearEncoder
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from vae_lab.build import build
-from vae_lab.likelihoods import Bernoulli, DiscretizedLogistic, Gaussian
+from vae_lab.config.build import build
+from vae_lab.elbo.likelihoods import Bernoulli, DiscretizedLogistic, Gaussian
 from vae_lab.networks import PixelCNN
 
 D = 3

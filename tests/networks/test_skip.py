@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from vae_lab.build import build
+from vae_lab.config.build import build
 from vae_lab.networks import ConvDecoder, MLPDecoder
 
 IMAGE, D = (2, 8, 8), 3

@@ -4,7 +4,7 @@ import pytest
 
 from vae_lab.report.oracle import agreement, oracle_content, show_oracle
 from vae_lab.report.show import show_run
-from vae_lab.report.summary import Run
+from vae_lab.runs.run import Run
 
 RATES = [1.2951, 0.9486, 0.6020, 0.2554, 0.0]
 
@@ -93,7 +93,7 @@ ORACLE = ("+experiment=linear_oracle", "data.size=100", "data.batch_size=100")
 
 
 def test_a_linear_run_shows_its_oracle(compose_config, tmp_path, capsys):
-    from vae_lab.run import execute
+    from vae_lab.training.run import execute
 
     found = execute(compose_config(*ORACLE), tmp_path, {})
     show_run(tmp_path, found)
@@ -104,7 +104,7 @@ def test_a_linear_run_shows_its_oracle(compose_config, tmp_path, capsys):
 
 @pytest.mark.parametrize("part", ["encoder", "decoder"])
 def test_a_run_without_linear_networks_has_no_theory(compose_config, tmp_path, capsys, part):
-    from vae_lab.run import execute
+    from vae_lab.training.run import execute
 
     found = execute(compose_config(*ORACLE, f"{part}=mlp"), tmp_path, {})
     show_run(tmp_path, found)

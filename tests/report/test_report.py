@@ -5,13 +5,14 @@ import os
 
 import pytest
 
-from vae_lab.report import finish
+from vae_lab.report.show import finish
 from vae_lab.report.matched import distortion_at, matched
-from vae_lab.report.progress import Position, duration
-from vae_lab.report.summary import Run, read_runs, settings_of, swept_keys, text
 from vae_lab.report.table import Content, cell, content, rounded
 from vae_lab.report.words import sentences
-from vae_lab.results import read_json, write_json
+from vae_lab.runs.directory import read_json, write_json
+from vae_lab.runs.run import Run, read_runs, swept_keys, text
+from vae_lab.runs.setting import settings_of
+from vae_lab.sweep.record import Position, duration
 
 
 def result(verdict="none", rate=3.0, *, seed=0, floor=0.0, status="finished", started="1", steps=100, **overrides):
@@ -284,7 +285,7 @@ def test_values_read_as_a_person_writes_them():
     ],
 )
 def test_report_answers_mistakes_in_one_line(sweep, arguments, words, monkeypatch):
-    from vae_lab.commands import command
+    from vae_lab.console import command
     from vae_lab.report.__main__ import USAGE, main
 
     directory = sweep(result(eps=0), result(eps=1))

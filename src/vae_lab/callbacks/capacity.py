@@ -5,10 +5,10 @@ from typing import Any
 from torch import Tensor
 from typing_extensions import override
 
-from vae_lab import penalties
 from vae_lab.callbacks.remedy import Scheduled
+from vae_lab.elbo import penalties
+from vae_lab.elbo.schedules import make_schedule
 from vae_lab.models import VAE
-from vae_lab.schedules import make_schedule
 
 
 class Capacity(Scheduled):

@@ -8,11 +8,11 @@ from lightning.pytorch import Trainer
 from torch import Tensor
 from typing_extensions import override
 
-from vae_lab import controllers
 from vae_lab.callbacks.remedy import Remedy
 from vae_lab.checks import choice
+from vae_lab.elbo import controllers
+from vae_lab.elbo.penalties import Controlled
 from vae_lab.models import VAE
-from vae_lab.penalties import Controlled
 
 LAWS: dict[str, type[controllers.Controller]] = {
     "adaptive": controllers.Adaptive,

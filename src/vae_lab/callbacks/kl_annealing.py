@@ -6,8 +6,8 @@ from torch import Tensor
 from typing_extensions import override
 
 from vae_lab.callbacks.remedy import Scheduled
+from vae_lab.elbo.schedules import make_schedule
 from vae_lab.models import VAE
-from vae_lab.schedules import make_schedule
 
 
 class KLAnnealing(Scheduled):

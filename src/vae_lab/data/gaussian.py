@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from vae_lab import noise
 from vae_lab.checks import flag, integer, number
 from vae_lab.data.images import FEWEST, SPLIT_SEED, ImageData, Split
-from vae_lab.spectrum import Floats
+
+Floats = NDArray[np.float64]
 
 
 @cache

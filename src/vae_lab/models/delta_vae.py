@@ -8,8 +8,8 @@ from scipy.special import lambertw
 from torch import Tensor
 
 from vae_lab.checks import choice, flag, number
+from vae_lab.elbo.priors import AR1, Autoregressive, StandardNormal
 from vae_lab.models.vae import VAE
-from vae_lab.priors import AR1, Autoregressive, StandardNormal
 
 LARGEST_DELTA = 30.0  # nats per dimension: beyond, the bounds of the variance leave float32
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from vae_lab.checks import choice, did_you_mean, number
-from vae_lab.divergences import ESTIMATORS, KERNELS, median_squared_distance, mmd
+from vae_lab.elbo.divergences import ESTIMATORS, KERNELS, median_squared_distance, mmd
 from vae_lab.models.vae import VAE
 
 

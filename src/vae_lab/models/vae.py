@@ -14,11 +14,11 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from vae_lab import noise
 from vae_lab.checks import choice, integer
-from vae_lab.drawing import draw_images
-from vae_lab.likelihoods import Likelihood
-from vae_lab.penalties import Penalty, Plain
-from vae_lab.priors import Prior, StandardNormal
-from vae_lab.schedules import DECAYS, make_decay
+from vae_lab.elbo.likelihoods import Likelihood
+from vae_lab.elbo.penalties import Penalty, Plain
+from vae_lab.elbo.priors import Prior, StandardNormal
+from vae_lab.elbo.schedules import DECAYS, make_decay
+from vae_lab.networks.pixel_sampling import draw_images
 from vae_lab.steps import is_logged
 
 

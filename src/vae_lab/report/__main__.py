@@ -4,12 +4,13 @@ import sys
 from pathlib import Path
 
 from vae_lab.checks import choice, number
-from vae_lab.commands import command, read_options
+from vae_lab.console import command, read_options
 from vae_lab.report.matched import matched
 from vae_lab.report.show import finish
-from vae_lab.report.summary import read_runs, settings_of, swept_keys, text
 from vae_lab.report.table import Content, content, rounded, show
-from vae_lab.results import SWEEP, latest
+from vae_lab.runs.directory import SWEEP, latest
+from vae_lab.runs.run import read_runs, swept_keys, text
+from vae_lab.runs.setting import settings_of
 
 USAGE = """python -m vae_lab.report sweep=DIR|latest [format=text|markdown|latex] [match=KEY rate=R [baseline=V]]
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from vae_lab.report.summary import Setting
+from vae_lab.runs.setting import Setting
 
 
 def distortion_at(points: Sequence[tuple[float, float]], rate: float) -> float | None:

@@ -1,35 +1,18 @@
 """What a person sees when a run or a sweep ends, and the files that a sweep leaves beside its runs."""
 
 import shlex
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from vae_lab.build import allow_flags
+from vae_lab.config.build import allow_flags
 from vae_lab.report.oracle import show_oracle
-from vae_lab.report.summary import (
-    FIGURES,
-    Run,
-    read_runs,
-    setting_row,
-    settings_of,
-    summary_row,
-    swept_keys,
-    text,
-    write_csv,
-)
+from vae_lab.report.summary import FIGURES, setting_row, summary_row, write_csv
 from vae_lab.report.table import cell, show_runs
 from vae_lab.report.words import sentences
-from vae_lab.results import SWEEP, read_json, write_json
-
-
-def begin(sweep: Path, total: int, swept: Sequence[str], arguments: Sequence[str]) -> None:
-    """Write ``sweep.json`` and announce the sweep."""
-    started = datetime.now(UTC).isoformat()
-    content = {"total": total, "swept": list(swept), "arguments": list(arguments), "started": started}
-    write_json(sweep / SWEEP, content)
-    print(f"{total} run{'s' if total > 1 else ''} in {sweep}, swept: {', '.join(swept) or 'nothing'}", flush=True)
+from vae_lab.runs.directory import SWEEP, read_json
+from vae_lab.runs.run import Run, read_runs, swept_keys, text
+from vae_lab.runs.setting import settings_of
 
 
 def finish(sweep: Path) -> str:

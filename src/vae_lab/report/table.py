@@ -11,7 +11,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from vae_lab.report.summary import FLOOR, Run, Setting, figures_of, settings_of, text
+from vae_lab.report.summary import figures_of
+from vae_lab.runs.run import FLOOR, Run, text
+from vae_lab.runs.setting import Setting, settings_of
 
 WIDE = 1000  # columns: more than any table needs
 

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from statistics import mean, median
 from typing import NamedTuple
 
-from vae_lab.report.summary import Run, Setting, settings_of, text
+from vae_lab.runs.run import Run, text
+from vae_lab.runs.setting import Setting, settings_of
 
 ENOUGH_SEEDS = 3
 

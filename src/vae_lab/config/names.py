@@ -1,0 +1,67 @@
+"""What runs are called, and how overrides are read."""
+
+import hashlib
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import OmegaConf
+
+LONGEST_NAME = 120
+
+
+ADDED = ("experiment", "case", "remedy")  # groups that are not among the defaults
+
+
+def key_and_text(override: str) -> tuple[str, str]:
+    """Split ``+a.b=c`` into its key without prefix, ``a.b``, and its text, ``c``."""
+    key, _, text = override.partition("=")
+    return key.lstrip("+~"), text
+
+
+def with_plus(override: str) -> str:
+    """``experiment=x`` as ``+experiment=x``: what is not among the defaults is added, and people forget the plus."""
+    return f"+{override}" if override.partition("=")[0] in ADDED else override
+
+
+def told(overrides: Iterable[str]) -> list[str]:
+    """The overrides that tell one run from another: all but the experiment and Hydra's own."""
+    keep = []
+    for override in overrides:
+        key, _ = key_and_text(override)
+        if key != "experiment" and not key.startswith(("hydra.", "hydra/")):
+            keep.append(override.lstrip("+"))
+    return keep
+
+
+def run_name(overrides: Sequence[str]) -> str:
+    """A directory name made of the overrides: readable, safe in a path, hashed where it had to be changed or cut."""
+    text = ",".join(told(overrides)) or "defaults"
+    name = re.sub(r"[^\w.,=+-]", "_", text)[:LONGEST_NAME]
+    return name if name == text else f"{name[: LONGEST_NAME - 9]}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+
+def experiment_name(overrides: Sequence[str]) -> str:
+    """The experiment that was chosen on the command line, or ``sweep``."""
+    names = [text for key, text in map(key_and_text, overrides) if key == "experiment"]
+    return re.sub(r"\W", "_", names[-1]) if names else "sweep"
+
+
+def values(overrides: Sequence[str]) -> dict[str, Any]:
+    """The overrides that tell runs apart as ``{key: value}``, with values of their own type."""
+    parser = OverridesParser.create()
+    return {key_and_text(o)[0]: plain(parser.parse_override(o).value()) for o in told(overrides)}
+
+
+def plain(value: Any) -> Any:
+    """A parsed override value as a primitive, or a list or dict of them."""
+    if isinstance(value, (list, tuple)):
+        return [plain(entry) for entry in value]
+    if isinstance(value, dict):
+        return {str(key): plain(entry) for key, entry in value.items()}
+    return value if value is None or isinstance(value, (bool, int, float)) else str(value)
+
+
+OmegaConf.register_new_resolver("vae_lab.run_name", run_name, replace=True)
+OmegaConf.register_new_resolver("vae_lab.experiment_name", experiment_name, replace=True)

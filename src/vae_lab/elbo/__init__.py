@@ -1,0 +1,1 @@
+"""The maths of the ELBO: pure torch, nothing of Lightning."""

@@ -1,0 +1,225 @@
+"""Likelihoods p(x|z): the decoder's output (B, C, H, W) becomes a distribution over images with event shape (C, H, W).
+
+``log_prob`` sums over all pixels and channels, so that β = 1 is the ELBO at any image size. Nats per image.
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Bernoulli as TorchBernoulli
+from torch.distributions import Distribution, Independent, Normal
+from torch.nn.functional import softplus
+
+from vae_lab.checks import choice, integer, number
+from vae_lab.elbo.distributions import MARGIN, RoundedLogistic, TiltedUniform, inside, tilt
+
+LOWEST_LOG_STDDEV = -6.0  # where the optimal variance is softly clipped
+MOMENTUM = 0.1  # of a batch in the running variance
+
+
+class Likelihood(nn.Module):
+    """Base of all likelihoods.
+
+    ``support`` is the closed range of pixel values that it can take, None for any. ``discrete`` says that ``log_prob``
+    is a log probability mass over the levels of a pixel, so that bits per dimension make sense.
+    """
+
+    support: tuple[float, float] | None = None
+    discrete: bool = False
+
+    def forward(self, params: Tensor) -> Distribution:
+        """Turn the decoder's output (B, C, H, W) into a distribution over images."""
+        raise NotImplementedError
+
+    def log_prob(self, params: Tensor, x: Tensor) -> Tensor:
+        """log p(x|z): (B,), nats per image, summed over pixels and channels."""
+        log_prob: Tensor = self(params).log_prob(x)
+        return log_prob
+
+    def quantile(self, params: Tensor, u: Tensor) -> Tensor:
+        """Pixels (B, C, H, W) at the probabilities u (B, C, H, W) in [0, 1): uniform noise becomes a sample."""
+        raise NotImplementedError
+
+    def check(self, x: Tensor) -> None:
+        """Refuse images x (N, C, H, W) that it cannot score.
+
+        Raises:
+            ValueError: naming the argument that they do not fit.
+        """
+
+    def pixel_variance(self, mean: Tensor) -> Tensor | None:
+        """Variance of each pixel (C, H, W) of p(x|z) when its mean image is ``mean`` (C, H, W).
+
+        None where the theory of the spectrum does not hold: it needs a decoder whose output is the natural parameter
+        of an exponential family, or a Gaussian mean.
+        """
+        return None
+
+    def constant_distortion(self, x: Tensor, mean: Tensor, variance: float) -> Tensor:
+        """Distortion (B,) of a decoder that always answers with ``mean`` (C, H, W), the yardstick of any VAE.
+
+        ``variance`` is the mean squared error of ``mean`` on the training set, the best σ² that a constant can have.
+        """
+        raise NotImplementedError
+
+
+class Bernoulli(Likelihood):
+    """Independent Bernoulli pixels; the decoder gives logits. Values between 0 and 1 score as cross-entropy.
+
+    For grey values that is the usual objective but not a normalised density (Loaiza-Ganem & Cunningham 2019).
+    """
+
+    support = (0.0, 1.0)
+
+    def forward(self, params: Tensor) -> Distribution:
+        return Independent(TorchBernoulli(logits=params, validate_args=False), 3, validate_args=False)
+
+    def quantile(self, params: Tensor, u: Tensor) -> Tensor:
+        """Pixels (B, C, H, W) of noise u (B, C, H, W) in [0, 1): 1 where u < p, white first."""
+        return (u < params.sigmoid()).to(params)
+
+    def pixel_variance(self, mean: Tensor) -> Tensor:
+        return mean * (1 - mean)
+
+    def constant_distortion(self, x: Tensor, mean: Tensor, variance: float) -> Tensor:
+        return -self.log_prob(torch.logit(mean, eps=MARGIN).expand_as(x), x)
+
+
+class ContinuousBernoulli(Likelihood):
+    """Independent pixels with density ∝ exp(logit · x) on [0, 1], the Bernoulli for grey values that is normalised.
+
+    The decoder gives logits (Loaiza-Ganem & Cunningham 2019). The mean is not their sigmoid.
+    """
+
+    support = (0.0, 1.0)
+
+    def forward(self, params: Tensor) -> Distribution:
+        return Independent(TiltedUniform(params), 3, validate_args=False)
+
+    def quantile(self, params: Tensor, u: Tensor) -> Tensor:
+        return TiltedUniform(params).icdf(inside(u))
+
+    def pixel_variance(self, mean: Tensor) -> Tensor:
+        return TiltedUniform(tilt(mean)).variance.to(mean)
+
+    def constant_distortion(self, x: Tensor, mean: Tensor, variance: float) -> Tensor:
+        return -self.log_prob(tilt(mean).to(x).expand_as(x), x)
+
+
+class Gaussian(Likelihood):
+    """Independent Gaussian pixels around the decoder's output with one shared variance σ².
+
+    Args:
+        variance: σ² in squared pixel units, the start value when it is not fixed. Directions of the data whose
+            variance lies below βσ² collapse (Lucas et al. 2019).
+        fit: where σ² comes from (Rybkin et al. 2021, section 3): ``fixed``; ``learned``, log σ² is a parameter beside
+            the networks; or ``optimal``, the σ-VAE: in training each batch has the σ² that suits it best, its own mean
+            squared error, with log σ softly clipped at -6 from below, and gradients pass through it.
+            Evaluation, sampling and ``log_variance`` use its running average, so no test batch sets its own σ².
+
+    Raises:
+        ValueError: when the variance is not positive, or for an unknown fit.
+    """
+
+    log_variance: Tensor
+
+    def __init__(self, variance: float = 0.05, fit: str = "fixed") -> None:
+        super().__init__()
+        log_variance = torch.tensor(math.log(number("variance", variance, above=0)))
+        self.fit = choice("fit", fit, ("fixed", "learned", "optimal"))
+        if fit == "learned":
+            self.log_variance = nn.Parameter(log_variance)
+        else:
+            self.register_buffer("log_variance", log_variance)
+
+    @property
+    def learned(self) -> bool:
+        """Whether σ² follows the data."""
+        return self.fit != "fixed"
+
+    def forward(self, params: Tensor) -> Distribution:
+        return gaussian(params, self.log_variance)
+
+    def log_prob(self, params: Tensor, x: Tensor) -> Tensor:
+        if self.fit != "optimal" or not self.training:
+            return super().log_prob(params, x)
+        log_variance = optimal_log_variance(params, x)
+        with torch.no_grad():
+            running = self.log_variance.exp()
+            self.log_variance.copy_((running + MOMENTUM * (log_variance.exp() - running)).log())
+        log_prob: Tensor = gaussian(params, log_variance).log_prob(x)
+        return log_prob
+
+    def quantile(self, params: Tensor, u: Tensor) -> Tensor:
+        noise: Tensor = torch.special.ndtri(inside(u))
+        return params + (0.5 * self.log_variance).exp() * noise
+
+    def pixel_variance(self, mean: Tensor) -> Tensor:
+        return self.log_variance.detach().exp().expand_as(mean)
+
+    def constant_distortion(self, x: Tensor, mean: Tensor, variance: float) -> Tensor:
+        sigma2 = torch.as_tensor(variance).to(x).clamp(min=1e-6) if self.learned else self.log_variance.exp()
+        return (0.5 * ((x - mean).square() / sigma2 + sigma2.log() + math.log(2 * math.pi))).flatten(1).sum(1)
+
+
+class DiscretizedLogistic(Likelihood):
+    """Independent logistic pixels around the decoder's output, rounded to ``levels`` grey values; one shared scale.
+
+    It gives probability masses, so distortions compare with published bits per dimension (Kingma et al. 2016,
+    appendix; Salimans et al. 2017, section 2.1). The outermost levels take the whole tails.
+
+    Args:
+        levels: of a pixel, k / (levels - 1) for k = 0, ..., levels - 1.
+        scale: s of the logistic in pixel units, the start value when it is learnt; its variance is π²s²/3.
+        fit: ``learned``, log s is a parameter beside the networks, or ``fixed``.
+
+    Raises:
+        ValueError: when there are fewer than two levels, the scale is not positive, or for an unknown fit.
+    """
+
+    support = (0.0, 1.0)
+    discrete = True
+    log_scale: Tensor
+
+    def __init__(self, levels: int = 256, scale: float = 0.1, fit: str = "learned") -> None:
+        super().__init__()
+        self.levels = integer("levels", levels, low=2)
+        log_scale = torch.tensor(math.log(number("scale", scale, above=0)))
+        self.fit = choice("fit", fit, ("fixed", "learned"))
+        if fit == "learned":
+            self.log_scale = nn.Parameter(log_scale)
+        else:
+            self.register_buffer("log_scale", log_scale)
+
+    def forward(self, params: Tensor) -> Distribution:
+        return Independent(RoundedLogistic(params, self.log_scale.exp(), self.levels), 3, validate_args=False)
+
+    def quantile(self, params: Tensor, u: Tensor) -> Tensor:
+        return RoundedLogistic(params, self.log_scale.exp(), self.levels).icdf(inside(u))
+
+    def check(self, x: Tensor) -> None:
+        steps = x.double() * (self.levels - 1)
+        off = ((steps - steps.round()).abs() > 0.01) | (x < 0) | (x > 1)
+        if off.any():
+            raise ValueError(
+                f"levels={self.levels}: needs pixels k/{self.levels - 1} in [0, 1], but {off.double().mean():.2%} "
+                f"of them are not, such as {x[off][0].item():.4g}; give the number of levels that the data have"
+            )
+
+    def constant_distortion(self, x: Tensor, mean: Tensor, variance: float) -> Tensor:
+        best = (3 * torch.as_tensor(variance).to(x).clamp(min=1e-6)).sqrt() / math.pi
+        scale = best if self.fit == "learned" else self.log_scale.exp()
+        return -RoundedLogistic(mean.expand_as(x), scale, self.levels).log_prob(x).flatten(1).sum(1)
+
+
+def gaussian(params: Tensor, log_variance: Tensor) -> Distribution:
+    """N(params, σ²) over images, from params (B, C, H, W) and log σ² ()."""
+    return Independent(Normal(params, (0.5 * log_variance).exp(), validate_args=False), 3, validate_args=False)
+
+
+def optimal_log_variance(params: Tensor, x: Tensor) -> Tensor:
+    """Log of the mean squared error () of a batch, softly clipped (Rybkin et al. 2021)."""
+    mse = (x - params).square().mean()
+    log_stddev = 0.5 * mse.clamp(min=torch.finfo(mse.dtype).tiny).log()
+    return 2 * (LOWEST_LOG_STDDEV + softplus(log_stddev - LOWEST_LOG_STDDEV))

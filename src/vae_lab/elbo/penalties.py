@@ -1,0 +1,131 @@
+"""Penalties: how the rate of a batch, shape (B, D), becomes the number that the loss pays for. Pure torch, nats.
+
+The penalised rate is not the rate: with free bits it stays at its floor while the true KL may lie below. Metrics
+always report the true rate. A clamp is flat, so below ε no gradient pulls a dimension up; it is no longer pushed down.
+Strengths are buffers: callbacks and controllers fill them, no compiled loss notices.
+"""
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from vae_lab.checks import choice, number
+from vae_lab.elbo.controllers import Controller
+
+
+class Penalty(nn.Module):
+    """Base of all penalties."""
+
+    def forward(self, rate: Tensor) -> Tensor:
+        """Map the rate (B, D) in nats to a penalty () in nats per image."""
+        raise NotImplementedError
+
+    def floor(self, latent_dim: int) -> float:
+        """Return the rate, in nats per image, below which this penalty no longer pushes."""
+        return 0.0
+
+    def price(self) -> float:
+        """Return what one nat of rate costs; where the penalty pulls a low rate up, what it earns, as a negative."""
+        return 1.0
+
+
+class Plain(Penalty):
+    """The rate itself: sum over dimensions, mean over the batch."""
+
+    def forward(self, rate: Tensor) -> Tensor:
+        return rate.sum(1).mean()
+
+
+class FreeBits(Penalty):
+    """Free bits: the rate costs nothing below ε (Kingma et al. 2016, equation 15 and appendix C.8).
+
+    ``mode`` says what is clamped from below at ε:
+
+    - ``dimension``: the batch mean of each dimension, Σ_d max(ε, mean_b rate_bd), as in the paper with one dimension
+      per group; ε in nats per dimension;
+    - ``sample``: each dimension of each sample, mean_b Σ_d max(ε, rate_bd); ε in nats per dimension;
+    - ``total``: the batch mean of the whole rate, max(ε, mean_b Σ_d rate_bd); ε in nats per image.
+
+    Raises:
+        ValueError: for an unknown mode or a negative ε.
+    """
+
+    modes: ClassVar = ("dimension", "sample", "total")
+    epsilon: Tensor
+
+    def __init__(self, mode: str = "dimension", epsilon: float = 0.25) -> None:
+        super().__init__()
+        self.mode = choice("mode", mode, self.modes)
+        self.register_buffer("epsilon", torch.tensor(number("epsilon", epsilon, low=0)))
+
+    def forward(self, rate: Tensor) -> Tensor:
+        if self.mode == "dimension":
+            return rate.mean(0).clamp(min=self.epsilon).sum()
+        if self.mode == "sample":
+            return rate.clamp(min=self.epsilon).sum(1).mean()
+        return rate.sum(1).mean().clamp(min=self.epsilon)
+
+    def floor(self, latent_dim: int) -> float:
+        return float(self.epsilon) * (1 if self.mode == "total" else latent_dim)
+
+
+class Capacity(Penalty):
+    """Capacity: γ · |mean_b Σ_d rate_bd - C| (Burgess et al. 2018), on the batch mean, not per image.
+
+    ``capacity`` is C, nats per image, ``gamma`` is γ. Unlike a clamp it has a slope below C: it pulls the rate up.
+
+    Raises:
+        ValueError: when γ is not positive or C is negative.
+    """
+
+    capacity: Tensor
+    gamma: Tensor
+
+    def __init__(self, capacity: float, gamma: float = 1000.0) -> None:
+        super().__init__()
+        self.register_buffer("capacity", torch.tensor(number("capacity", capacity, low=0)))
+        self.register_buffer("gamma", torch.tensor(number("gamma", gamma, above=0)))
+
+    def forward(self, rate: Tensor) -> Tensor:
+        return self.gamma * (rate.sum(1).mean() - self.capacity).abs()
+
+    def floor(self, latent_dim: int) -> float:
+        return float(self.capacity)
+
+    def price(self) -> float:
+        return -float(self.gamma)
+
+
+class Controlled(Penalty):
+    """The rate times a weight that a controller moves; its ``state`` lies here, so that a checkpoint holds it.
+
+    Args:
+        controller: says how state and weight go on, and what it holds at its target: the rate or the distortion.
+    """
+
+    state: Tensor
+    weight: Tensor
+
+    def __init__(self, controller: Controller) -> None:
+        super().__init__()
+        self.controller = controller
+        self.register_buffer("state", controller.start())
+        self.register_buffer("weight", torch.ones(()))
+        self.weight.copy_(controller(self.state, torch.tensor(controller.target))[1])
+
+    def forward(self, rate: Tensor) -> Tensor:
+        return self.weight * rate.sum(1).mean()
+
+    @torch.no_grad()
+    def observe(self, measured: Tensor) -> None:
+        """Move the weight by what was measured, (), nats per image."""
+        state, weight = self.controller(self.state, measured)
+        self.state.copy_(state)
+        self.weight.copy_(weight)
+
+    def floor(self, latent_dim: int) -> float:
+        return self.controller.target if self.controller.measures == "rate" else 0.0
+
+    def price(self) -> float:
+        return float(self.weight)

@@ -1,0 +1,1 @@
+"""Run and sweep directories as typed objects. Nothing here imports torch."""

@@ -1,0 +1,1 @@
+"""Sweeps: which jobs there are, whether they fit, and where each stands."""

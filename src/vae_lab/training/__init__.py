@@ -1,0 +1,1 @@
+"""One run: assembly, trainer, loggers, the run itself, and its model back from disk."""

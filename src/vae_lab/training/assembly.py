@@ -1,0 +1,154 @@
+"""From a plain config to the parts of a run, checked so far that training can start."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from vae_lab.callbacks import Evaluation, Remedy
+from vae_lab.checks import ConfigError, choice, integer, one_line
+from vae_lab.config.build import build, naming
+from vae_lab.data import ImageData
+from vae_lab.elbo.likelihoods import Likelihood
+from vae_lab.elbo.schedules import DECAYS
+from vae_lab.models import VAE
+
+
+@dataclass
+class Parts:
+    """What a config builds."""
+
+    data: ImageData
+    model: VAE
+    remedies: list[Remedy]
+    evaluation: Evaluation
+
+    @property
+    def end(self) -> float:
+        """The first step from which no coefficient changes any more."""
+        return max(remedy.end for remedy in self.remedies)
+
+
+REMEDIES = ("annealing", "free_bits", "control", "inference")  # config groups, each of one callback or none
+OFF = {"annealing": "constant", "free_bits": "off", "control": "off"}  # what sets no price of the rate
+
+
+def build_model(config: Mapping[str, Any], image_shape: tuple[int, int, int]) -> tuple[VAE, list[Remedy]]:
+    """Build the model with weights drawn from the seed, and the callbacks that shape its training.
+
+    Raises:
+        ConfigError: for whatever in ``config`` does not fit, by name.
+    """
+    with naming("model"):
+        latent_dim = integer("latent_dim", config["model"].get("latent_dim"))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config["seed"])
+        networks = {
+            part: build(config[part], part, nn.Module, image_shape=image_shape, latent_dim=latent_dim)
+            for part in ("encoder", "decoder")
+        }
+        likelihood = build(config["likelihood"], "likelihood", Likelihood)
+        about = {"_partial_": True, **config["optimizer"]}
+        lr_decay = about.pop("lr_decay", "none")
+        with naming("optimizer"):
+            choice("lr_decay", lr_decay, DECAYS)
+        optimizer = build(about, "optimizer", torch.optim.Optimizer)
+        extra = {"likelihood": likelihood, "optimizer": optimizer, "lr_decay": lr_decay, "seed": config["seed"]}
+        model: VAE = build(config["model"], "model", VAE, **networks, **extra)
+    with naming("optimizer"):
+        optimizer([nn.Parameter(torch.zeros(1))])
+    remedies = build_remedies(config)
+    for remedy in remedies:
+        remedy.install(model)
+    return model, remedies
+
+
+def build_remedies(config: Mapping[str, Any]) -> list[Remedy]:
+    """Build the callbacks that shape a training.
+
+    Raises:
+        ConfigError: for whatever does not fit, and for two that each price the rate.
+    """
+    remedies = {group: build(config[group], group, Remedy) for group in REMEDIES if config.get(group)}
+    check_exclusive(remedies)
+    return list(remedies.values())
+
+
+def check_exclusive(remedies: Mapping[str, Remedy]) -> None:
+    """Refuse two that each put a penalty in.
+
+    Raises:
+        ConfigError: naming both groups.
+    """
+    owners = [group for group, remedy in remedies.items() if remedy.penalty is not None]
+    if len(owners) > 1:
+        off = " or ".join(f"{group}={OFF[group]}" for group in owners)
+        raise ConfigError(f"{owners[1]}: cannot go with {owners[0]} as chosen: both price the rate; take {off}")
+
+
+def assemble(config: Mapping[str, Any]) -> Parts:
+    """Build and check everything that a run needs before its first step.
+
+    Raises:
+        ConfigError: for whatever does not fit, by name.
+    """
+    try:
+        integer("seed", config["seed"], low=0, high=2**63 - 1)
+        integer("threads", 1 if config["threads"] is None else config["threads"])
+        integer("epochs", 1 if config["epochs"] is None else config["epochs"])
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    data: ImageData = build(config["data"], "data", ImageData, seed=config["seed"])
+    model, remedies = build_model(config, data.image_shape)
+    evaluation: Evaluation = build(config["evaluation"], "evaluation", Evaluation, data_range=data.value_range)
+    check_fit(data, model)
+    return Parts(data, model, remedies, evaluation)
+
+
+def snake_case(name: str) -> str:
+    """``ContinuousBernoulli`` as ``continuous_bernoulli``, the way it is written in a config."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
+
+def check_fit(data: ImageData, model: VAE) -> None:
+    """Refuse parts that cannot work together.
+
+    Raises:
+        ConfigError: naming the part, its value and what is allowed.
+    """
+    (low, high), support = data.value_range, model.likelihood.support
+    if support and (low < support[0] or high > support[1]):
+        option = snake_case(type(model.likelihood).__name__)
+        raise ConfigError(
+            f"likelihood={option}: needs pixels in [{support[0]:g}, {support[1]:g}], "
+            f"the data reach from {low:g} to {high:g}; use likelihood=gaussian or rescale the data"
+        )
+    with naming("likelihood"):
+        model.likelihood.check(data.training_sample())
+    if data.batch_size < model.min_batch_size:
+        raise ConfigError(
+            f"data.batch_size={data.batch_size}: {type(model).__name__} needs at least {model.min_batch_size} images "
+            "in a batch"
+        )
+    images = next(data.eval_stream("val"))[:2]
+    expected = (len(images), model.latent_dim)
+    was_training = model.training
+    model.eval()
+    with torch.no_grad():
+        try:
+            answer = model.encoder(images)
+            shapes = [tuple(part.shape) for part in answer]
+        except Exception as error:  # a person's own network may raise anything
+            raise ConfigError(f"encoder: fails on images {tuple(images.shape)}: {one_line(error)}") from error
+        if shapes != [expected, expected]:
+            raise ConfigError(f"encoder: gives {shapes}; must be two tensors {expected}, location and raw scale")
+        try:
+            shape = tuple(model.predict(answer[0], images).shape)
+        except Exception as error:
+            raise ConfigError(f"decoder: fails on latents {expected}: {one_line(error)}") from error
+        if shape != tuple(images.shape):
+            raise ConfigError(f"decoder: gives {shape}; must be {tuple(images.shape)}")
+    model.train(was_training)

@@ -1,0 +1,97 @@
+"""What may be built from a config, and how a wrong argument is named."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from vae_lab.checks import ConfigError
+from vae_lab.config.build import allowing, build
+from vae_lab.elbo.likelihoods import Likelihood
+from vae_lab.elbo.penalties import Penalty
+
+FOREIGN = [
+    "os.system",
+    "builtins.eval",
+    "subprocess.Popen",
+    "pickle.loads",
+    "torch.load",
+    "torch.hub.load",
+    "vae_lab.config.build.os.system",
+    "vae_lab.config.build.import_module",
+    "vae_lab.data.npz.np.load",
+    "torch.nn.functional.torch.load",
+    "torchvision.io.write_file",
+    "lightning.pytorch.core.saving._load_from_checkpoint",
+    "vae_lab.training.loading.load",
+    "torchmetrics.MeanMetric",
+    "vae_labs.models.VAE",
+    "vae_lab",
+    "vae_lab.models.nothing",
+    "vae_lab.config.build.ALLOWED",
+    "",
+    None,
+    7,
+]
+
+
+@pytest.mark.parametrize("target", FOREIGN)
+def test_foreign_targets_are_refused(target):
+    with pytest.raises(ConfigError, match=r"node\._target_="):
+        build({"_target_": target}, "node", object)
+
+
+@pytest.mark.parametrize("wrap", [lambda n: {"inner": n}, lambda n: [n], lambda n: {"a": {"b": [{"c": n}]}}])
+@pytest.mark.parametrize("partial", [True, False])
+def test_foreign_targets_are_refused_at_any_depth(wrap, partial, tmp_path):
+    trace = tmp_path / "trace"
+    evil = {"_target_": "os.system", "_partial_": partial, "command": f"touch {trace}"}
+    with pytest.raises(ConfigError, match=r"_target_=os\.system"):
+        build({"_target_": "torch.nn.Linear", "in_features": 1, "out_features": wrap(evil)}, "node", torch.nn.Module)
+    assert not trace.exists()
+
+
+def test_a_target_must_be_of_the_kind_that_its_place_asks_for():
+    node = {"_target_": "torch.nn.Linear", "in_features": 1, "out_features": 1}
+    with pytest.raises(ConfigError, match=r"likelihood\._target_=torch\.nn\.Linear: must be a Likelihood"):
+        build(node, "likelihood", Likelihood)
+
+
+def test_builds_nested_nodes_and_partials():
+    layer = {"_target_": "torch.nn.Linear", "in_features": 2, "out_features": 3}
+    assert build(layer, "layer", torch.nn.Module).weight.shape == (3, 2)
+    make = build({"_target_": "torch.optim.Adam", "lr": 0.5, "_partial_": True}, "optimizer", torch.optim.Optimizer)
+    assert make([torch.nn.Parameter(torch.zeros(1))]).defaults["lr"] == 0.5
+
+
+def test_a_wrong_value_is_named_by_its_path():
+    with pytest.raises(ConfigError, match=r"^a\.b\.epsilon=-1: must be a finite number >= 0$"):
+        build({"_target_": "vae_lab.elbo.penalties.FreeBits", "epsilon": -1}, "a.b", Penalty)
+
+
+def test_an_unknown_argument_is_named():
+    with pytest.raises(ConfigError, match=r"^node\.nothing: no such setting$"):
+        build({"_target_": "vae_lab.elbo.penalties.FreeBits", "nothing": 1}, "node", Penalty)
+
+
+def test_allowing_ends_with_its_block():
+    node = {"_target_": "json.JSONDecoder"}
+    with allowing(["json"]):
+        assert isinstance(build(node, "node", object), json.JSONDecoder)
+    with pytest.raises(ConfigError):
+        build(node, "node", object)
+
+
+def test_a_config_cannot_allow_modules(tmp_path):
+    """Neither a group file nor Hydra's environment settings can widen the list; only the command line can."""
+    (tmp_path / "encoder").mkdir()
+    (tmp_path / "encoder" / "evil.yaml").write_text("_target_: os.system\ncommand: touch trace\n")
+    command = [sys.executable, "-m", "vae_lab", "--config-dir", str(tmp_path), "encoder=evil"]
+    env = ["+hydra.job.env_set.VAE_LAB_ALLOW=os,posix"]
+    for extra in ([], env):
+        done = subprocess.run([*command, *extra], capture_output=True, text=True, cwd=tmp_path, check=False)
+        assert done.returncode == 1
+        assert len(done.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "trace").exists()

@@ -1,0 +1,155 @@
+"""Models come back from disk as they were; strange checkpoints are refused and never unpickled."""
+
+import os
+import pickle
+import shutil
+
+import pytest
+import torch
+
+import vae_lab
+from vae_lab.evaluate import evaluate
+from vae_lab.runs.directory import read_json
+
+
+def test_checkpoints_hold_tensors_and_primitives(trained):
+    for name in ("best", "last", "previous"):
+        content = torch.load(trained / "checkpoints" / f"{name}.ckpt", weights_only=True)
+        assert {"state_dict", "optimizer_states", "vae_lab"} <= content.keys()
+
+
+def test_load_gives_a_model_that_encodes_decodes_samples_and_reconstructs(trained):
+    model = vae_lab.load(trained)
+    assert not model.training
+    x = torch.rand(5, 1, 8, 8)
+    with torch.no_grad():
+        q = model.encode(x)
+        assert q.mean.shape == q.stddev.shape == (5, 4)
+        images = model.decode(q.mean)
+        assert images.equal(model.reconstruct(x))
+        assert model.sample(2).numpy().shape == (2, 1, 8, 8)
+        assert images.shape == (5, 1, 8, 8)
+        assert 0 <= images.min() <= images.max() <= 1
+        assert model.sample(3, seed=1).equal(model.sample(3, seed=1))
+        assert not model.sample(3, seed=1).equal(model.sample(3, seed=2))
+    assert float(model.beta) == 0.5
+
+
+def test_load_takes_directory_checkpoint_and_latest(trained, monkeypatch, tmp_path):
+    target = tmp_path / "outputs" / "run"
+    shutil.copytree(trained, target)
+    monkeypatch.chdir(tmp_path)
+    weights = [
+        vae_lab.load(path).decoder.net[0].weight
+        for path in ("latest", target, str(target), target / "checkpoints" / "best.ckpt")
+    ]
+    assert all(weight.equal(weights[0]) for weight in weights)
+
+
+def test_latest_without_runs_says_what_to_do(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="run=latest: no finished run in multirun/ or outputs/"):
+        vae_lab.load("latest")
+
+
+def test_evaluation_equals_the_figures_of_the_run(trained):
+    recorded = read_json(trained / "result.json")["metrics"]
+    figures = evaluate(trained)
+    assert len(figures) > 14
+    assert figures == {name: recorded[name] for name in figures}
+
+
+def test_evaluation_with_another_k_and_split(trained):
+    recorded = read_json(trained / "result.json")["metrics"]
+    assert evaluate(trained, k=300)["test/nll"] < recorded["test/nll"]
+    assert "val/elbo" in evaluate(trained, k=0, split="val")
+    with pytest.raises(ValueError, match="split=all: must be one of train, val, test"):
+        evaluate(trained, split="all")
+
+
+def test_truncated_checkpoint_is_refused(trained, tmp_path):
+    whole = (trained / "checkpoints" / "best.ckpt").read_bytes()
+    for size in (0, 100, len(whole) // 2, len(whole) - 10):
+        file = tmp_path / f"{size}.ckpt"
+        file.write_bytes(whole[:size])
+        with pytest.raises(ValueError, match=r"\.ckpt: (cannot be read|refused)"):
+            vae_lab.load(file)
+
+
+class Payload:
+    """Runs a command when it is unpickled."""
+
+    def __init__(self, trace):
+        self.trace = trace
+
+    def __reduce__(self):
+        return os.system, (f"touch {self.trace}",)
+
+
+@pytest.mark.parametrize("save", [torch.save, lambda content, file: file.write_bytes(pickle.dumps(content))])
+def test_a_checkpoint_with_code_is_refused_and_never_run(save, tmp_path):
+    trace, file = tmp_path / "trace", tmp_path / "evil.ckpt"
+    save({"state_dict": {}, "vae_lab": {"config": Payload(trace)}}, file)
+    with pytest.raises(ValueError, match=r"evil\.ckpt: refused"):
+        vae_lab.load(file)
+    assert not trace.exists()
+
+
+def test_a_checkpoint_whose_config_names_code_is_refused(trained, tmp_path):
+    content = torch.load(trained / "checkpoints" / "best.ckpt", weights_only=True)
+    content["vae_lab"]["config"]["encoder"] = {"_target_": "os.system", "command": f"touch {tmp_path / 'trace'}"}
+    torch.save(content, tmp_path / "evil.ckpt")
+    with pytest.raises(ValueError, match=r"encoder\._target_=os\.system: must lie under"):
+        vae_lab.load(tmp_path / "evil.ckpt")
+    assert not (tmp_path / "trace").exists()
+
+
+def test_weights_of_another_model_are_refused(trained, tmp_path):
+    content = torch.load(trained / "checkpoints" / "best.ckpt", weights_only=True)
+    content["vae_lab"]["config"]["encoder"]["hidden"] = [7]
+    torch.save(content, tmp_path / "other.ckpt")
+    with pytest.raises(ValueError, match=r"other\.ckpt: holds the weights of another model"):
+        vae_lab.load(tmp_path / "other.ckpt")
+
+
+def test_a_checkpoint_of_somebody_else_is_refused(tmp_path):
+    torch.save({"state_dict": {"w": torch.zeros(1)}}, tmp_path / "theirs.ckpt")
+    with pytest.raises(ValueError, match=r"theirs\.ckpt: was not written by vae_lab"):
+        vae_lab.load(tmp_path / "theirs.ckpt")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run=nowhere"], "error: run=nowhere: no such directory; must be a run directory or latest"),
+        (["run=."], "error: run=.: holds no result.json, so it is no run directory"),
+        (["rum=latest"], "error: rum=latest: no such option (did you mean run?)"),
+        (["run={trained}", "k=many"], "error: k=many: must be a whole number >= 0"),
+        (["run={trained}", "split=all"], "error: split=all: must be one of train, val, test"),
+        (["run={broken}"], "best.ckpt: cannot be read, truncated or no checkpoint"),
+    ],
+)
+def test_evaluate_answers_mistakes_in_one_line(arguments, message, trained, tmp_path, monkeypatch, capsys):
+    import runpy
+
+    broken = tmp_path / "broken"
+    shutil.copytree(trained, broken)
+    whole = (broken / "checkpoints" / "best.ckpt").read_bytes()
+    (broken / "checkpoints" / "best.ckpt").write_bytes(whole[: len(whole) // 2])
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["evaluate", *(a.format(trained=trained, broken=broken) for a in arguments)])
+    monkeypatch.delitem(__import__("sys").modules, "vae_lab.evaluate", raising=False)
+    with pytest.raises(SystemExit) as stop:
+        runpy.run_module("vae_lab.evaluate", run_name="__main__")
+    assert message in str(stop.value.code)
+    assert "\n" not in str(stop.value.code)
+
+
+def test_evaluate_prints_what_the_run_recorded(trained, monkeypatch, capsys):
+    from vae_lab.evaluate import main
+
+    monkeypatch.setattr("sys.argv", ["evaluate", f"run={trained}"])
+    main()
+    printed = capsys.readouterr().out
+    elbo = read_json(trained / "result.json")["metrics"]["test/elbo"]
+    assert [line.split()[1:] for line in printed.splitlines() if "test/elbo" in line] == [[f"{elbo:.4f}"] * 2]
