@@ -82,3 +82,26 @@ def test_every_partner_is_equally_likely():
     counts = torch.bincount(torch.tensor(partners), minlength=5)
     assert counts[0] == 0
     assert stats.chisquare(counts[1:].numpy()).pvalue > 0.001
+
+
+def test_rows_depend_on_their_own_index_only():
+    like = torch.zeros(())
+    whole = noise.normal_rows(torch.arange(40), 7, like, seed=3, purpose="val")
+    mixed = torch.tensor([5, 6, 7, 0, 39, 12])
+    assert torch.equal(noise.normal_rows(mixed, 7, like, seed=3, purpose="val"), whole[mixed])
+    assert torch.equal(
+        noise.normal_rows(torch.tensor([2**45]), 7, like, seed=3, purpose="val").isfinite(), torch.ones(1, 7) > 0
+    )
+    assert noise.normal_rows(torch.arange(0), 7, like, seed=3, purpose="val").shape == (0, 7)
+    assert len(torch.unique(whole)) == whole.numel()
+
+
+@pytest.mark.parametrize("width", [1, 3, 4, 5, 128])
+def test_rows_are_standard_normal_and_independent(width):
+    rows = noise.normal_rows(
+        torch.arange(200_000 // width), width, torch.zeros((), dtype=torch.float64), seed=0, purpose="x"
+    )
+    assert stats.kstest(rows.flatten().numpy(), "norm").pvalue > 1e-3
+    for lag in (1, width):
+        flat = rows.flatten()
+        assert abs(torch.corrcoef(torch.stack([flat[lag:], flat[:-lag]]))[0, 1]) < 4 / len(flat) ** 0.5

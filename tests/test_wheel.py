@@ -33,7 +33,7 @@ def test_the_wheel_holds_every_config(site):
 
 def test_the_installed_package_runs_from_another_directory(site, tmp_path):
     environment = os.environ | {"PYTHONPATH": str(site)}
-    code = "import vae_lab, vae_lab.config as c; print(vae_lab.__file__); print(c.CONF)"
+    code = "import vae_lab, vae_lab.config.groups as c; print(vae_lab.__file__); print(c.CONF)"
     run = {"capture_output": True, "text": True, "cwd": tmp_path, "env": environment, "check": True}
     said = subprocess.run([sys.executable, "-c", code], **run).stdout.split()
     assert said == [str(site / "vae_lab" / "__init__.py"), str(site / "vae_lab" / "conf")]

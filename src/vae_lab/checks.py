@@ -9,55 +9,89 @@ from difflib import get_close_matches
 from typing import Any
 
 
+class ArgumentError(ValueError):
+    """An argument that does not fit; the message reads ``argument=value: allowed``.
+
+    Args:
+        argument: its name.
+        value: what was given.
+        allowed: what would fit, in words.
+
+    Example:
+        >>> raise ArgumentError("beta", -1, "must be >= 0")
+        Traceback (most recent call last):
+        ...
+        vae_lab.checks.ArgumentError: beta=-1: must be >= 0
+    """
+
+    def __init__(self, argument: str, value: Any, allowed: str) -> None:
+        super().__init__(f"{argument}={value}: {allowed}")
+        self.argument, self.value, self.allowed = argument, value, allowed
+
+
 class ConfigError(ValueError):
-    """A mistake in the configuration. Its message is the one line that the user sees."""
+    """A mistake in the configuration. Its message is the one line that the user sees.
+
+    ``argument`` is the config key, where one is to blame, with the ``value`` it has and what is ``allowed``.
+    """
+
+    argument: str | None = None
+    value: Any = None
+    allowed: str | None = None
+
+    @classmethod
+    def at(cls, key: str, error: ArgumentError) -> "ConfigError":
+        """The mistake in the argument of a call, named by its path in the config: ``model.beta=-1: must be >= 0``."""
+        found = cls(f"{key}.{error}")
+        found.argument, found.value, found.allowed = f"{key}.{error.argument}", error.value, error.allowed
+        return found
 
 
 def number(name: str, value: Any, *, low: float = -math.inf, above: float = -math.inf, high: float = math.inf) -> float:
     """Return ``value`` as a float when it is finite, ``>= low``, ``> above`` and ``<= high``.
 
     Raises:
-        ValueError: when it is not, naming the argument, its value and what is allowed.
+        ArgumentError: when it is not, naming the argument, its value and what is allowed.
     """
     real = isinstance(value, (int, float)) and not isinstance(value, bool)
     if real and math.isfinite(value) and low <= value <= high and value > above:
         return float(value)
     bounds = [f"{sign} {bound:g}" for sign, bound in ((">=", low), (">", above), ("<=", high)) if math.isfinite(bound)]
-    raise ValueError(f"{name}={value}: must be a finite number{' ' + ' and '.join(bounds) if bounds else ''}")
+    raise ArgumentError(name, value, f"must be a finite number{' ' + ' and '.join(bounds) if bounds else ''}")
 
 
 def integer(name: str, value: Any, *, low: int = 1, high: int | None = None) -> int:
     """Return ``value`` when it is a whole number ``>= low`` and, where that is given, ``<= high``.
 
     Raises:
-        ValueError: when it is not, naming the argument, its value and what is allowed.
+        ArgumentError: when it is not, naming the argument, its value and what is allowed.
     """
     if isinstance(value, int) and not isinstance(value, bool) and low <= value <= (value if high is None else high):
         return value
     bound = "" if high is None else f" and <= {high}"
-    raise ValueError(f"{name}={value}: must be a whole number >= {low}{bound}")
+    raise ArgumentError(name, value, f"must be a whole number >= {low}{bound}")
 
 
 def flag(name: str, value: Any) -> bool:
     """Return ``value`` when it is true or false.
 
     Raises:
-        ValueError: when it is not: ``off`` and ``no`` are words, and a word counts as true.
+        ArgumentError: when it is not: ``off`` and ``no`` are words, and a word counts as true.
     """
     if isinstance(value, bool):
         return value
-    raise ValueError(f"{name}={value}: must be true or false")
+    raise ArgumentError(name, value, "must be true or false")
 
 
 def sequence_length(steps: Any, latent_dim: int, high: int | None = None) -> int:
     """Return ``steps``, of a latent sequence of D = ``latent_dim``, when there are at least 2 and they divide D.
 
     Raises:
-        ValueError: when they do not, or are more than ``high`` where that is given.
+        ArgumentError: when they do not, or are more than ``high`` where that is given.
     """
     integer("steps", steps, low=2, high=high)
     if latent_dim % steps:
-        raise ValueError(f"steps={steps}: must divide latent_dim={latent_dim} (latent_dim = steps x channels)")
+        raise ArgumentError("steps", steps, f"must divide latent_dim={latent_dim} (latent_dim = steps x channels)")
     return int(steps)
 
 
@@ -65,12 +99,12 @@ def choice(name: str, value: Any, options: Iterable[str]) -> str:
     """Return ``value`` when it is one of ``options``.
 
     Raises:
-        ValueError: when it is not, naming the argument, its value, the options and the nearest one.
+        ArgumentError: when it is not, naming the argument, its value, the options and the nearest one.
     """
     options = list(options)
     if value in options:
         return str(value)
-    raise ValueError(f"{name}={value}: must be one of {', '.join(options)}{did_you_mean(value, options)}")
+    raise ArgumentError(name, value, f"must be one of {', '.join(options)}{did_you_mean(value, options)}")
 
 
 def did_you_mean(word: Any, options: Iterable[str]) -> str:

@@ -7,7 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from vae_lab.checks import did_you_mean
+from vae_lab.checks import ArgumentError, did_you_mean
 
 
 def read_options(arguments: list[str], defaults: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
@@ -50,7 +50,7 @@ def save_figure(module: str, file: str, *drawn: Any) -> None:
     try:
         figure.savefig(file)
     except (OSError, ValueError) as error:
-        raise ValueError(f"figure={file}: cannot be written ({error})") from error
+        raise ArgumentError("figure", file, f"cannot be written ({error})") from error
     print(f"figure: {Path(file).absolute()}")
 
 

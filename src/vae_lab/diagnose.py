@@ -8,7 +8,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from vae_lab.checks import choice, number
+from vae_lab.checks import ArgumentError, choice, number
 from vae_lab.config.build import allow_flags
 from vae_lab.config.names import key_and_text
 from vae_lab.console import command
@@ -60,7 +60,7 @@ def evidence_elsewhere(given: Mapping[str, str], data: list[str]) -> Evidence:
     reduction = choice("reduction", given.get("reduction", "sum"), ("sum", "mean"))
     kind = choice("likelihood", given.get("likelihood", "bernoulli"), ("bernoulli", "gaussian"))
     if "variance" in figures and kind != "gaussian":
-        raise ValueError(f"variance={given['variance']}: needs likelihood=gaussian")
+        raise ArgumentError("variance", given["variance"], "needs likelihood=gaussian")
     variance = figures.get("variance", 1.0) if kind == "gaussian" else None
     latent_dim = int(figures.get("model.latent_dim", 2))
     eigenvalues: list[float] = []
@@ -71,7 +71,7 @@ def evidence_elsewhere(given: Mapping[str, str], data: list[str]) -> Evidence:
         pick = [f"likelihood={kind}", *([f"likelihood.variance={variance}"] if variance is not None else [])]
         prepared = prepare([*data, *pick, f"model.latent_dim={latent_dim}"])
         if pixels not in (None, len(prepared.eigenvalues)):
-            raise ValueError(f"pixels={pixels}: the data have {len(prepared.eigenvalues)}")
+            raise ArgumentError("pixels", pixels, f"the data have {len(prepared.eigenvalues)}")
         eigenvalues, pixels = prepared.eigenvalues[:latent_dim].tolist(), len(prepared.eigenvalues)
     if reduction == "mean" and pixels is None:
         raise ValueError("pixels: must be given with reduction=mean, the number of pixels of an image times channels")
@@ -143,8 +143,8 @@ def main() -> None:
     result = read_json(directory / "result.json") or {}
     found = Run(directory, result).diagnosis
     if found is None:
-        raise ValueError(
-            f"run={directory}: {result.get('status')} ({result.get('reason')}); there is nothing to diagnose"
+        raise ArgumentError(
+            "run", directory, f"{result.get('status')} ({result.get('reason')}); there is nothing to diagnose"
         )
     print(f"run: {directory}")
     show_diagnosis(found, overrides_of(directory))

@@ -9,18 +9,54 @@ import hashlib
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from scipy.special import ndtri
 from torch import Tensor
+
+WORDS = 4  # of 64 bits that Philox gives for each value of its counter
+
+
+def key(seed: int, purpose: str, index: int = 0) -> int:
+    """The 128-bit key of a stream."""
+    digest = hashlib.blake2b(f"{seed}/{purpose}/{index}".encode(), digest_size=16).digest()
+    return int.from_bytes(digest, "big")
 
 
 def generator(seed: int, purpose: str, index: int = 0) -> np.random.Generator:
     """Return a generator that depends on nothing but ``seed``, ``purpose`` and ``index``."""
-    digest = hashlib.blake2b(f"{seed}/{purpose}/{index}".encode(), digest_size=16).digest()
-    return np.random.Generator(np.random.Philox(key=int.from_bytes(digest, "big")))
+    return np.random.Generator(np.random.Philox(key=key(seed, purpose, index)))
 
 
 def normal(shape: tuple[int, ...], like: Tensor, *, seed: int, purpose: str, index: int) -> Tensor:
     """Return standard normal noise of ``shape``, with the device and dtype of ``like``."""
     return torch.from_numpy(generator(seed, purpose, index).standard_normal(shape, dtype=np.float32)).to(like)
+
+
+def normal_rows(indices: Tensor, width: int, like: Tensor, *, seed: int, purpose: str) -> Tensor:
+    """Return standard normal noise (B, ``width``), of which row b depends on ``indices[b]`` and not on the others.
+
+    Whatever batch an image of a split comes in, and on whichever process, its noise is the same. Each row has counters
+    of its own in one stream, and the normal quantiles turn its bits into noise (a fixed number of bits for each, which
+    a sampler that rejects would not take).
+
+    Args:
+        indices: (B,), whole numbers >= 0, such as those of images in their split.
+        width: how many numbers each row has.
+        like: its device and dtype are those of the noise.
+        seed: as for the other streams.
+        purpose: likewise.
+    """
+    blocks = -(-width // WORDS)
+    places = indices.cpu().numpy()
+    neighbours = np.split(places, np.flatnonzero(np.diff(places) != 1) + 1)  # one call for each run of neighbours
+    bits = [stream(key(seed, purpose), int(run[0]) * blocks, len(run) * blocks) for run in neighbours if len(run)]
+    rows = np.concatenate(bits).reshape(len(places), -1)[:, :width] if bits else np.zeros((0, width), np.uint64)
+    return torch.from_numpy(ndtri((rows >> np.uint64(11)) * 2.0**-53 + 2.0**-54).astype(np.float32)).to(like)
+
+
+def stream(key: int, start: int, count: int) -> NDArray[np.uint64]:
+    """The random bits (4 · ``count``,) of ``count`` values of a Philox counter from ``start`` on."""
+    return np.random.Philox(key=key, counter=start).random_raw(count * WORDS)
 
 
 def uniform(shape: tuple[int, ...], *, seed: int, purpose: str, index: int = 0) -> Tensor:

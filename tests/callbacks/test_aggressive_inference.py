@@ -92,7 +92,7 @@ def test_each_step_takes_a_fresh_batch(compose_config, fit):
             self.seen = []
 
         def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
-            self.seen.append(batch.clone())
+            self.seen.append(batch.x.clone())
 
     joint, aggressive = Batches(), Batches()
     fit(compose_config(*LOGGED), joint)

@@ -25,7 +25,7 @@ def test_weight_is_what_the_law_makes_of_the_logged_figures(law, compose_config,
     assert run.execute(config, tmp_path, {})["status"] == "finished"
     (controller,) = (r.penalty.controller for r in assemble(config).remedies if r.penalty is not None)
     figures = curve("train/distortion" if law == "geco" else "train/rate")
-    weights, state = curve("coef/rate_weight"), controller.start()
+    weights, state = curve("coef/control"), controller.start()
     assert len(weights) == len(figures) == 20
     for step in range(1, 20):
         state, weight = controller(state, torch.tensor(figures[step]))
@@ -39,7 +39,9 @@ def test_controllers_see_training_batches_only(law, compose_config, fit, monkeyp
     original = Control.on_train_batch_end
 
     def spy(self, trainer, module, outputs, *rest):
-        seen.append((module.training, float(batch_mean(outputs[self.penalty.controller.measures]))))
+        seen.append(
+            (module.training, float(batch_mean(getattr(outputs["output"].terms, self.penalty.controller.measures))))
+        )
         original(self, trainer, module, outputs, *rest)
 
     monkeypatch.setattr(Control, "on_train_batch_end", spy)

@@ -27,7 +27,7 @@ def test_the_real_file_is_the_set(binarized_root):
         assert split.labels is None
         assert split.images.dtype == torch.uint8
         assert split.images.unique().tolist() == [0, 255]
-    assert next(data.train_stream(1)).unique().tolist() == [0.0, 1.0]
+    assert next(data.train_stream(1)).x.unique().tolist() == [0.0, 1.0]
     mean, variance = data.train_moments()
     assert float(mean.mean()) == pytest.approx(0.1306, abs=1e-4)
     assert variance == pytest.approx(float((mean * (1 - mean)).mean()), abs=1e-6)
@@ -81,7 +81,7 @@ def test_binarisation_changes_nothing(tmp_path, arrays, mode):
     write(tmp_path, arrays)
     plain, drawn = made(tmp_path), BinarizedMNIST(root=str(tmp_path), batch_size=5, binarize=mode)
     assert all(drawn.splits[name].images.equal(plain.splits[name].images) for name in SMALL)
-    assert next(drawn.train_stream(1)).equal(next(plain.train_stream(1)))
+    assert next(drawn.train_stream(1)).x.equal(next(plain.train_stream(1)).x)
 
 
 def test_the_file_is_read_anew_when_it_changes(tmp_path, arrays):

@@ -26,7 +26,7 @@ class Grey(ImageData):
 
 
 def numbers(batch):
-    return (batch[:, 0, 0, 0] * 100).round().int().tolist()
+    return (batch.x[:, 0, 0, 0] * 100).round().int().tolist()
 
 
 def test_digits_are_split_as_stated():
@@ -64,7 +64,7 @@ def test_an_epoch_shows_each_image_once_in_a_new_order():
 
 def test_the_incomplete_batch_is_dropped():
     batches = list(Numbered(batch_size=30).train_stream(4))
-    assert [len(batch) for batch in batches] == [30] * 4
+    assert [len(batch.x) for batch in batches] == [30] * 4
     assert len(set(chain(*map(numbers, batches[:3])))) == 90
 
 
@@ -118,11 +118,12 @@ def test_static_binarisation_is_drawn_once_for_all_runs():
 
 def test_dynamic_binarisation_is_fresh_each_epoch_but_not_in_evaluation():
     data = Grey(binarize="dynamic", batch_size=200)
-    first, second = data.train_stream(2)
+    first, second = (batch.x for batch in data.train_stream(2))
     assert set(first.unique().tolist()) == {0.0, 1.0}
     assert not first.equal(second)
-    assert next(data.train_stream(1)).equal(first)
-    assert next(data.eval_stream("val")).equal(next(Grey(binarize="dynamic", seed=5).eval_stream("val")))
+    assert next(data.train_stream(1)).x.equal(first)
+    other = Grey(binarize="dynamic", seed=5)
+    assert next(data.eval_stream("val")).x.equal(next(other.eval_stream("val")).x)
     assert float(first.mean()) == pytest.approx(64 / 255, abs=0.02)
 
 
@@ -135,7 +136,9 @@ def test_binarisation_needs_probabilities():
 def test_train_moments_are_those_of_the_training_images(mode):
     data = Grey(binarize=mode)
     mean, variance = data.train_moments()
-    seen = torch.cat(list(data.train_stream(100 * data.batches_per_epoch))) if mode == "dynamic" else None
+    seen = (
+        torch.cat([batch.x for batch in data.train_stream(100 * data.batches_per_epoch)]) if mode == "dynamic" else None
+    )
     images = pixels(data.splits["train"].images) if seen is None else seen
     assert mean.flatten().tolist() == pytest.approx(images.mean(0).flatten().tolist(), abs=0.02)
     assert variance == pytest.approx(float((images - images.mean(0)).square().mean()), abs=2e-3)
@@ -143,6 +146,6 @@ def test_train_moments_are_those_of_the_training_images(mode):
 
 def test_random_split_has_no_overlap_and_keeps_labels():
     images = torch.arange(50).float().view(50, 1, 1, 1)
-    splits = random_split(images, torch.arange(50), {"train": 40, "val": 5, "test": 5})
+    splits = random_split(Split(images, torch.arange(50)), {"train": 40, "val": 5, "test": 5})
     assert sorted(chain(*(split.labels.tolist() for split in splits.values()))) == list(range(50))
     assert all(split.images.flatten().int().tolist() == split.labels.tolist() for split in splits.values())

@@ -111,11 +111,11 @@ def measured(model):
         "gap": ShuffleGap(lambda z, x: -model.likelihood.log_prob(model.decoder(z), x)),
     }
     for index, part in enumerate(x.split(250)):
-        terms = model(part, model.draw_noise(part, "test", index))
-        metrics["rate"].update(terms.loss, terms.rate, terms.distortion)
-        metrics["active"].update(terms.mean)
-        metrics["mi"].update(terms.mean, terms.stddev, terms.z)
-        metrics["gap"].update(part, terms.z, terms.distortion)
+        output = model.test_step(part, index)
+        metrics["rate"].update(output.loss, output.terms.rate, output.terms.distortion)
+        metrics["active"].update(output.terms.mean)
+        metrics["mi"].update(output.terms.mean, output.terms.stddev, output.terms.z)
+        metrics["gap"].update(part, output.terms.z, output.terms.distortion)
     return {name: value for metric in metrics.values() for name, value in metric.compute().items()}
 
 

@@ -110,7 +110,7 @@ def test_rates_of_a_model_whose_dimensions_are_known():
     x[2:, 0, 0, 0], x[3:, 0, 0, 1] = 0.14, 0.14
     encoder = Scaled([1.0, 1.0, 0.0], [0.0, 0.0, -4.0])
     model = VAE(encoder=encoder, decoder=nn.Unflatten(1, (1, 1, 3)), likelihood=Gaussian(1.0), latent_dim=3)
-    figures = measured(model(x, model.draw_noise(x, "test", 0)).rate, [64, 64, 64, 8])
+    figures = measured(model.test_step(x, 0).terms.rate, [64, 64, 64, 8])
     assert figures["below_epsilon_dim"].tolist() == pytest.approx([0.99, 0.985, 0], abs=1e-12)
     assert figures["collapsed_units"] == 1
 

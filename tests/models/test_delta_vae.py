@@ -188,7 +188,7 @@ def test_auxiliary_prior_leaves_loss_and_gradients_of_the_vae_as_they_are(option
         gradients.append([p.grad for part in (model.encoder, model.decoder) for p in part.parameters()])
     without, beside = terms
     assert torch.equal(without.loss, beside.loss)
-    assert torch.equal(without.rate, beside.rate)
+    assert torch.equal(without.terms.rate, beside.terms.rate)
     assert all(torch.equal(a, b) for a, b in zip(*gradients, strict=True))
     assert (without.extra, list(beside.extra)) == ({}, ["auxiliary_nll"])
 
@@ -196,10 +196,10 @@ def test_auxiliary_prior_leaves_loss_and_gradients_of_the_vae_as_they_are(option
 @each_variant
 def test_auxiliary_prior_has_the_gradient_of_its_nll(options):
     model = trainable(True, options)
-    terms = model(*batch())
-    terms.loss.backward()
-    nll = -model.sampling_prior.log_prob(terms.z.detach()).mean()
-    torch.testing.assert_close(terms.extra["auxiliary_nll"], nll)
+    output = model(*batch())
+    output.loss.backward()
+    nll = -model.sampling_prior.log_prob(output.terms.z.detach()).mean()
+    torch.testing.assert_close(output.extra["auxiliary_nll"], nll)
     parameters = list(model.sampling_prior.parameters())
     for parameter, expected in zip(parameters, torch.autograd.grad(nll, parameters), strict=True):
         torch.testing.assert_close(parameter.grad, expected)
@@ -220,10 +220,10 @@ def test_samples_come_from_the_auxiliary_prior_or_without_one_from_the_prior(opt
 def test_auxiliary_prior_is_there_for_samples_and_nothing_else():
     model = trainable(True, VARIANTS[0])
     x, noise = batch()
-    before = (model(x, noise).rate, model.log_weights(x, noise), model.reconstruct(x), model.sample(9))
+    before = (model(x, noise).terms.rate, model.log_weights(x, noise), model.reconstruct(x), model.sample(9))
     with torch.no_grad():
         model.sampling_prior.output.bias.add_(1.0)
-    after = (model(x, noise).rate, model.log_weights(x, noise), model.reconstruct(x), model.sample(9))
+    after = (model(x, noise).terms.rate, model.log_weights(x, noise), model.reconstruct(x), model.sample(9))
     assert [torch.equal(a, b) for a, b in zip(before, after, strict=True)] == [True, True, True, False]
 
 
@@ -238,7 +238,7 @@ def test_auxiliary_prior_learns_the_posteriors_where_the_prior_is_wide():
     torch.manual_seed(0)
     model = make(encoder, 8, delta=6.0, steps=steps).double()
     x = torch.zeros(n, *IMAGE, dtype=FLOAT)
-    assert model(x, randn(1, n, 8, seed=6)).rate.sum(1).mean().item() == pytest.approx(6.0, rel=1e-5)
+    assert model(x, randn(1, n, 8, seed=6)).terms.rate.sum(1).mean().item() == pytest.approx(6.0, rel=1e-5)
     optimizer = torch.optim.Adam(model.parameters(), 0.02)
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, 300)
     for step in range(300):

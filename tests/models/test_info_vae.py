@@ -67,9 +67,9 @@ def test_loss_is_distortion_rate_and_mmd_by_their_weights(alpha, lambd, kernel, 
     model.kl_weight.fill_(0.3)
     bandwidth = bandwidth or {"rbf": D, "imq": 2 * D}[kernel]
     expected, mmd = recomputed(model, alpha, lambd, kernel, estimator, bandwidth, model.kl_weight.item())
-    terms = model(*batch())
-    torch.testing.assert_close(terms.extra["mmd"], mmd, rtol=1e-6, atol=1e-7)  # coefficients are held in float32
-    torch.testing.assert_close(terms.loss, expected, rtol=1e-6, atol=1e-6)
+    output = model(*batch())
+    torch.testing.assert_close(output.extra["mmd"], mmd, rtol=1e-6, atol=1e-7)  # coefficients are held in float32
+    torch.testing.assert_close(output.loss, expected, rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize("bandwidth", [None, 0.7, "median"])
@@ -80,10 +80,10 @@ def test_loss_and_gradient_for_every_bandwidth_and_several_scales(bandwidth, sca
     model = make(alpha=1.0, lambd=50.0, kernel=kernel, estimator=estimator, bandwidth=bandwidth, scales=scales)
     bandwidth = bandwidth or {"rbf": D, "imq": 2 * D}[kernel]
     expected, mmd = recomputed(model, 1.0, 50.0, kernel, estimator, bandwidth, 1.0, scales)
-    terms = model(*batch())
-    torch.testing.assert_close(terms.extra["mmd"], mmd, rtol=1e-6, atol=1e-7)
+    output = model(*batch())
+    torch.testing.assert_close(output.extra["mmd"], mmd, rtol=1e-6, atol=1e-7)
     parameters = list(model.parameters())
-    found, wanted = torch.autograd.grad(terms.loss, parameters), torch.autograd.grad(expected, parameters)
+    found, wanted = torch.autograd.grad(output.loss, parameters), torch.autograd.grad(expected, parameters)
     for one, other in zip(found, wanted, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-6)
 
@@ -176,10 +176,10 @@ def test_alpha_zero_lambda_one_is_the_vae():
 
 def test_alpha_one_leaves_the_rate_out():
     model = make(alpha=1.0, lambd=1.0)
-    terms = model(*batch())
-    torch.testing.assert_close(terms.loss, terms.distortion.mean() + terms.extra["mmd"])
+    output = model(*batch())
+    torch.testing.assert_close(output.loss, output.terms.distortion.mean() + output.extra["mmd"])
     model.kl_weight.fill_(0.0)
-    assert torch.equal(model(*batch()).loss, terms.loss)
+    assert torch.equal(model(*batch()).loss, output.loss)
 
 
 def test_annealing_and_free_bits_touch_the_rate_but_not_the_mmd():
@@ -208,8 +208,8 @@ def test_prior_samples_are_the_second_noise_stream():
     first[0, 0] += 1
     second[1, 0] += 1
     base = model(x, noise)
-    assert not torch.equal(model(x, first).distortion, base.distortion)
-    assert torch.equal(model(x, second).distortion, base.distortion)
+    assert not torch.equal(model(x, first).terms.distortion, base.terms.distortion)
+    assert torch.equal(model(x, second).terms.distortion, base.terms.distortion)
     assert not torch.equal(model(x, second).extra["mmd"], base.extra["mmd"])
 
 

@@ -95,9 +95,9 @@ def train(model, x, noise):
 def test_closed_form_has_the_rates_and_the_error_and_no_gradient(beta, sigma2, rates, error, axes):
     model = make(*optimum(beta * sigma2, axes), sigma2, beta)
     x, noise = exact_batch(axes)
-    terms = model(x, noise)
-    assert terms.rate.mean(0).tolist() == pytest.approx(rates, abs=6e-5)
-    assert squared_error(terms, sigma2) == pytest.approx(error, abs=1e-5)
+    output = model(x, noise)
+    assert output.terms.rate.mean(0).tolist() == pytest.approx(rates, abs=6e-5)
+    assert squared_error(output.terms, sigma2) == pytest.approx(error, abs=1e-5)
     assert largest_gradient(model, x, noise) < 1e-5  # log σ² is held in float32
 
 
@@ -115,11 +115,11 @@ def test_training_reaches_the_water_level(beta, rates, error):
     model = make(encoder_of(weight[0], torch.zeros(Q, dtype=FLOAT)), decoder_of(weight[1].T), SIGMA2, beta)
     x, noise = exact_batch(axes)
     train(model, x, noise)
-    terms = model(x, noise)
-    assert terms.rate.mean(0).sum().item() == pytest.approx(sum(rates), abs=0.02 * sum(rates))
-    found = terms.rate.mean(0).sort(descending=True).values
+    output = model(x, noise)
+    assert output.terms.rate.mean(0).sum().item() == pytest.approx(sum(rates), abs=0.02 * sum(rates))
+    found = output.terms.rate.mean(0).sort(descending=True).values
     assert found.tolist() == pytest.approx(rates, abs=0.02)
-    assert squared_error(terms, SIGMA2) == pytest.approx(error, rel=0.01)
+    assert squared_error(output.terms, SIGMA2) == pytest.approx(error, rel=0.01)
     assert (found < 0.02).sum() == Q - (LAMBDAS[:Q] > beta * SIGMA2).sum()  # the number of collapsed dimensions
 
 
@@ -131,7 +131,7 @@ def test_learned_variance_settles_where_the_theory_says(beta, sigma2):
     model = make(*optimum(beta * exact, axes, q), exact, beta, learned=True)
     x, noise = exact_batch(axes, q)
     assert largest_gradient(model, x, noise) < 1e-5
-    assert squared_error(model(x, noise), exact) == pytest.approx(exact * D_DATA, rel=1e-5)
+    assert squared_error(model(x, noise).terms, exact) == pytest.approx(exact * D_DATA, rel=1e-5)
 
 
 def test_loss_at_the_optimum_of_probabilistic_pca_is_the_log_likelihood():
@@ -176,9 +176,9 @@ def test_diagonal_networks_reach_the_water_level_from_their_own_start(beta, rate
     model = make(LinearEncoder(IMAGE, Q, True), LinearDecoder(IMAGE, Q, True), SIGMA2, beta)
     x, noise = exact_batch(torch.eye(D_DATA, dtype=FLOAT))
     train(model, x, noise)
-    terms = model(x, noise)
-    assert terms.rate.mean(0).tolist() == pytest.approx(rates, abs=0.02)  # latent i is pixel i: no sorting
-    assert squared_error(terms, SIGMA2) == pytest.approx(error, rel=0.01)
+    output = model(x, noise)
+    assert output.terms.rate.mean(0).tolist() == pytest.approx(rates, abs=0.02)  # latent i is pixel i: no sorting
+    assert squared_error(output.terms, SIGMA2) == pytest.approx(error, rel=0.01)
 
 
 def test_bn_vae_spends_what_gamma_asks_for():
@@ -195,7 +195,7 @@ def test_bn_vae_spends_what_gamma_asks_for():
     parts = {"encoder": encoder, "decoder": decoder, "likelihood": Gaussian(SIGMA2), "latent_dim": Q}
     model = BNVAE(gamma=0.6, **parts).double()
     assert nats(model) == pytest.approx(6.0705, abs=5e-5)
-    rate = model(*exact_batch(torch.eye(D_DATA, dtype=FLOAT))).rate.mean(0)
+    rate = model(*exact_batch(torch.eye(D_DATA, dtype=FLOAT))).terms.rate.mean(0)
     torch.testing.assert_close(rate, 0.5 * (gamma2 + s2 - 1 - s2.log()), rtol=1e-6, atol=1e-6)
     assert largest_gradient(model, *exact_batch(torch.eye(D_DATA, dtype=FLOAT))) < 1e-5
 

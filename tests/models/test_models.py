@@ -1,6 +1,7 @@
 """What every variant keeps: a loss that is a pure function of parameters, buffers, images and noise."""
 
 import copy
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -94,22 +95,23 @@ def loss_of(model, x, noise):
 @every_penalty
 def test_terms_have_their_shapes(variant, penalty):
     model = make(variant, penalty)
-    terms = model(*batch(model))
-    assert terms.loss.shape == ()
+    loss, extra, terms = model(*batch(model))
+    assert loss.shape == ()
     assert terms.distortion.shape == (B,)
     assert terms.rate.shape == terms.mean.shape == terms.stddev.shape == terms.z.shape == (B, D)
-    assert terms.params.shape == (B, *IMAGE)
-    assert all(value.shape == () for value in terms.extra.values())
+    assert terms.params.shape == terms.x.shape == (B, *IMAGE)
+    assert terms.noise.shape == (model.noise_streams, B, D)
+    assert all(value.shape == () for value in extra.values())
 
 
 @every_variant
 def test_z_is_the_first_noise_stream_at_mean_and_stddev(variant):
     model = make(variant)
     x, noise = batch(model)
-    terms = model(x, noise)
-    torch.testing.assert_close(terms.z, terms.mean + terms.stddev * noise[0])
-    torch.testing.assert_close(terms.distortion, -model.likelihood.log_prob(model.predict(terms.z, x), x))
-    torch.testing.assert_close(terms.params, model.predict(terms.z, x))
+    output = model(x, noise)
+    torch.testing.assert_close(output.terms.z, output.terms.mean + output.terms.stddev * noise[0])
+    torch.testing.assert_close(output.terms.distortion, -model.likelihood.log_prob(model.predict(output.terms.z, x), x))
+    torch.testing.assert_close(output.terms.params, model.predict(output.terms.z, x))
 
 
 @every_variant
@@ -249,7 +251,7 @@ def test_every_parameter_gets_a_gradient(variant):
 def test_true_rate_ignores_weights_and_penalty(variant, penalty):
     model, other = make(variant), make(variant, penalty)
     other.kl_weight.fill_(0.1)
-    torch.testing.assert_close(model(*batch(model)).rate, other(*batch(other)).rate)
+    torch.testing.assert_close(model(*batch(model)).terms.rate, other(*batch(other)).terms.rate)
 
 
 @every_variant
@@ -262,7 +264,7 @@ def test_terms_are_the_rate_to_the_prior_and_the_sampled_log_ratio(variant):
         q = torch.distributions.Normal(*model.eval().posterior(x))
         z = q.mean + q.stddev * noise[0]
         samples = (q.log_prob(z).sum(1) - model.prior.log_prob(z)).view(-1, 2)
-        rate = model(x[:2], noise[:, :2]).rate.sum(1)
+        rate = model(x[:2], noise[:, :2]).terms.rate.sum(1)
     error = samples.std(0) / len(samples) ** 0.5
     assert ((samples.mean(0) - rate).abs() < 4 * error).all()
 
@@ -282,23 +284,39 @@ def test_using_a_trained_model(variant):
 
 
 @every_variant
-def test_noise_is_a_function_of_seed_purpose_and_index(variant):
-    model = make(variant)
-    x = batch(model)[0]
-    noise = model.draw_noise(x, "train", 3)
+def test_training_noise_is_a_function_of_seed_and_step(variant):
+    def drawn(seed=0, step=3, processes=1, rank=0):
+        model = make(variant)
+        model.seed = seed
+        model.trainer = SimpleNamespace(world_size=processes, global_rank=rank, global_step=step)
+        return model.training_noise(B // processes)
+
+    noise = drawn()
+    assert noise.shape == (make(variant).noise_streams, B, D)
+    assert torch.equal(noise, drawn())
+    assert not torch.equal(noise, drawn(seed=1))
+    assert not torch.equal(noise, drawn(step=4))
+    shares = [drawn(processes=2, rank=rank) for rank in (0, 1)]
+    assert torch.equal(torch.cat(shares, dim=1), noise)  # the batch of all processes together
+
+
+@every_variant
+def test_evaluation_noise_is_a_function_of_seed_purpose_and_image(variant):
+    model, other = make(variant), make(variant)
+    noise = model.evaluation_noise(torch.arange(B), "val")
     assert noise.shape == (model.noise_streams, B, D)
-    assert torch.equal(noise, make(variant).draw_noise(x, "train", 3))
-    assert not torch.equal(noise, model.draw_noise(x, "train", 4))
-    assert not torch.equal(noise, model.draw_noise(x, "val", 3))
-    model.seed = 1
-    assert not torch.equal(noise, model.draw_noise(x, "train", 3))
+    order = torch.tensor([5, 2, 7])
+    assert torch.equal(model.evaluation_noise(order, "val"), noise[:, order])
+    assert not torch.equal(noise, model.evaluation_noise(torch.arange(B), "test"))
+    other.seed = 1
+    assert not torch.equal(noise, other.evaluation_noise(torch.arange(B), "val"))
 
 
 @every_variant
 def test_rate_floor_is_never_undercut(variant):
     model = make(variant)
     with torch.no_grad():
-        rate = model(*batch(model, n=200)).rate.sum(1).mean()
+        rate = model(*batch(model, n=200)).terms.rate.sum(1).mean()
     assert rate >= model.rate_floor() - 1e-4
     assert (model.rate_floor() > 0) == variant.startswith(("delta", "bn"))
 

@@ -100,7 +100,7 @@ def test_compiles_and_stacks(check_compiles_and_stacks):
         parts = {"encoder": make(image, latent_dim, steps, seed=seed), "decoder": MLPDecoder(image, latent_dim, [8])}
         models.append(DeltaVAE(**parts, likelihood=Bernoulli(), latent_dim=latent_dim, steps=steps))
     inputs = torch.rand(8, *image), torch.randn(1, 8, latent_dim)
-    check_compiles_and_stacks(models, *inputs, read=lambda terms: terms.loss)
+    check_compiles_and_stacks(models, *inputs, read=lambda output: output.loss)
 
 
 @pytest.mark.parametrize(

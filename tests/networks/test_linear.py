@@ -96,7 +96,7 @@ def test_compiles_and_stacks(diagonal, check_compiles_and_stacks):
         networks = {name: make(network, 4, diagonal, seed=seed) for name, network in parts.items()}
         models.append(VAE(**networks, likelihood=Gaussian(), latent_dim=4))
     inputs = torch.rand(8, *IMAGE), torch.randn(1, 8, 4)
-    check_compiles_and_stacks(models, *inputs, read=lambda terms: terms.loss)
+    check_compiles_and_stacks(models, *inputs, read=lambda output: output.loss)
 
 
 def test_options_build_what_they_say(compose_config):

@@ -5,8 +5,8 @@ import os
 
 import pytest
 
-from vae_lab.report.show import finish
 from vae_lab.report.matched import distortion_at, matched
+from vae_lab.report.show import finish
 from vae_lab.report.table import Content, cell, content, rounded
 from vae_lab.report.words import sentences
 from vae_lab.runs.directory import read_json, write_json

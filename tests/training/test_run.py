@@ -57,7 +57,7 @@ def test_the_last_step_is_validated_whatever_the_interval(compose_config, tmp_pa
 
 def test_figures_are_those_of_the_best_checkpoint(compose_config, tmp_path):
     """At a learning rate that breaks the model late, the best checkpoint is not the last one."""
-    config = compose_config("trainer.max_steps=60", "optimizer.lr=0.1")
+    config = compose_config("trainer.max_steps=60", "optimizer.lr=0.2")
     result = execute(config, tmp_path)
     losses = curve(tmp_path, "val/loss")
     best = min(losses, key=losses.get)

@@ -10,6 +10,7 @@ from vae_lab.callbacks.free_bits import FreeBits
 from vae_lab.callbacks.kl_annealing import KLAnnealing
 from vae_lab.callbacks.progress import StepProgress
 from vae_lab.callbacks.remedy import Remedy, Scheduled
+from vae_lab.callbacks.training_curves import TrainingCurves
 
 __all__ = [
     "AggressiveInference",
@@ -24,5 +25,6 @@ __all__ = [
     "Remedy",
     "Scheduled",
     "StepProgress",
+    "TrainingCurves",
     "still_falling",
 ]

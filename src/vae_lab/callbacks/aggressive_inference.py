@@ -57,7 +57,7 @@ class AggressiveInference(Remedy):
 
     @override
     def on_train_batch_end(  # type: ignore[override]
-        self, trainer: Trainer, pl_module: VAE, outputs: Mapping[str, Tensor], batch: Any, batch_idx: int
+        self, trainer: Trainer, pl_module: VAE, outputs: Mapping[str, Any], batch: Any, batch_idx: int
     ) -> None:
         if not self.lasts:
             return

@@ -39,13 +39,13 @@ class Control(Remedy):
 
     @override
     def coefficients(self, model: VAE) -> Mapping[str, Tensor]:
-        return {"rate_weight": self.penalty.weight}
+        return {"control": self.penalty.weight}
 
     @override
     def on_train_batch_end(  # type: ignore[override]
-        self, trainer: Trainer, pl_module: VAE, outputs: Mapping[str, Tensor], batch: Any, batch_idx: int
+        self, trainer: Trainer, pl_module: VAE, outputs: Mapping[str, Any], batch: Any, batch_idx: int
     ) -> None:
-        self.penalty.observe(batch_mean(outputs[self.penalty.controller.measures]))
+        self.penalty.observe(batch_mean(getattr(outputs["output"].terms, self.penalty.controller.measures)))
 
 
 def batch_mean(figure: Tensor) -> Tensor:

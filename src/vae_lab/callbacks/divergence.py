@@ -7,7 +7,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 from typing_extensions import override
 
-from vae_lab.steps import is_logged
+from vae_lab.callbacks.intervals import is_logged
 
 
 class Diverged(RuntimeError):
@@ -31,7 +31,7 @@ class Divergence(Callback):
 
     @override
     def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Tensor, batch_idx: int
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         loss: Tensor = outputs["loss"]
         self.first_bad = torch.where(loss.isfinite(), self.first_bad, self.first_bad.clamp(max=trainer.global_step))

@@ -14,7 +14,8 @@ from typing_extensions import override
 
 from vae_lab import metrics, noise
 from vae_lab.checks import integer
-from vae_lab.models import VAE, Terms
+from vae_lab.data import Batch, as_batch
+from vae_lab.models import VAE, Output
 
 GAUSSIAN_WINDOW = 11  # of SSIM (Wang et al. 2004); smaller images take their uniform 7x7 window
 
@@ -55,12 +56,14 @@ class Evaluation(Callback):
                 collection.append(StructuralSimilarityIndexMeasure(**options, **window))
         return MetricCollection(collection, compute_groups=False).to(x.device)
 
-    def update(self, model: VAE, terms: Terms, x: Tensor, batch_idx: int, whole: bool) -> None:
+    def update(self, model: VAE, output: Output, batch_idx: int, whole: bool) -> None:
         """Take one batch into account."""
+        terms = output.terms
         if batch_idx == 0:
-            self.metrics = self.collection(model, x, whole)
-            self.pixels = x[0].numel() if model.likelihood.discrete else 0  # by which bits are counted
-        self.metrics.update(**terms._asdict(), x=x, preds=model.likelihood(terms.params).mean, target=x)
+            self.metrics = self.collection(model, terms.x, whole)
+            self.pixels = terms.x[0].numel() if model.likelihood.discrete else 0  # by which bits are counted
+        mean_image = model.likelihood(terms.params).mean
+        self.metrics.update(loss=output.loss, **terms._asdict(), preds=mean_image, target=terms.x)
 
     def compute(self) -> dict[str, Tensor]:
         """All figures by name: () each, (D,) for figures per dimension."""
@@ -75,12 +78,12 @@ class Evaluation(Callback):
         self,
         trainer: Trainer,
         pl_module: VAE,
-        outputs: Terms,
-        batch: Tensor,
+        outputs: Output,
+        batch: Any,
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        self.update(pl_module, outputs, batch, batch_idx, whole=False)
+        self.update(pl_module, outputs, batch_idx, whole=False)
 
     @override
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -91,16 +94,16 @@ class Evaluation(Callback):
         self,
         trainer: Trainer,
         pl_module: VAE,
-        outputs: Terms,
-        batch: Tensor,
+        outputs: Output,
+        batch: Any,
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        self.update(pl_module, outputs, batch, batch_idx, whole=True)
+        self.update(pl_module, outputs, batch_idx, whole=True)
         if self.k:
             if batch_idx == 0:
-                self.nll = metrics.ImportanceWeightedNLL().to(batch.device)
-            self.nll.update(log_weights(pl_module, batch, self.k, batch_idx, self.max_values))
+                self.nll = metrics.ImportanceWeightedNLL().to(pl_module.device)
+            self.nll.update(log_weights(pl_module, as_batch(batch, batch_idx), self.k, self.max_values))
 
     @override
     def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -117,15 +120,17 @@ def distortion(model: VAE, z: Tensor, x: Tensor) -> Tensor:
     return -model.likelihood.log_prob(model.predict(z, x), x)
 
 
-def log_weights(model: VAE, x: Tensor, k: int, index: int, max_values: int) -> Tensor:
+def log_weights(model: VAE, batch: Batch, k: int, max_values: int) -> Tensor:
     """Importance log-weights (K, B) of one batch, about ``max_values`` pixels decoded at a time."""
-    step = max(max_values // x.numel(), 1)
-    chunks = []
-    for start in range(0, k, step):
-        shape = (min(step, k - start), len(x), model.latent_dim)
-        draws = noise.normal(shape, x, seed=model.seed, purpose=f"nll/{index}", index=start)
-        chunks.append(model.log_weights(x, draws))
-    return torch.cat(chunks)
+    step = max(max_values // batch.x.numel(), 1)
+    samples = torch.arange(k).split(step)
+    return torch.cat([model.log_weights(batch.x, draws(model, batch.indices, chunk)) for chunk in samples])
+
+
+def draws(model: VAE, indices: Tensor, samples: Tensor) -> Tensor:
+    """Noise (K, B, D) of the importance samples with these numbers, for the images with these indices (B,)."""
+    rows = partial(noise.normal_rows, indices, model.latent_dim, model.kl_weight, seed=model.seed)
+    return torch.stack([rows(purpose=f"nll/{sample}") for sample in samples.tolist()])
 
 
 def flat(figures: dict[str, Tensor]) -> Iterator[tuple[str, Tensor]]:

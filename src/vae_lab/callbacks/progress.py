@@ -9,8 +9,8 @@ from lightning.pytorch.callbacks import ProgressBar
 from tqdm import tqdm
 from typing_extensions import override
 
+from vae_lab.callbacks.intervals import is_logged
 from vae_lab.models import VAE
-from vae_lab.steps import is_logged
 
 EVERY_SECONDS = 10.0
 

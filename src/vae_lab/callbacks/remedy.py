@@ -7,10 +7,10 @@ from lightning.pytorch import Callback, Trainer
 from torch import Tensor
 from typing_extensions import override
 
+from vae_lab.callbacks.intervals import is_logged
 from vae_lab.elbo.penalties import Penalty
 from vae_lab.elbo.schedules import Schedule
 from vae_lab.models import VAE
-from vae_lab.steps import is_logged
 
 
 class Remedy(Callback):

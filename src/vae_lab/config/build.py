@@ -14,7 +14,7 @@ from functools import partial
 from importlib import import_module
 from typing import Any
 
-from vae_lab.checks import ConfigError, one_line
+from vae_lab.checks import ArgumentError, ConfigError, one_line
 
 ALLOWED = ("vae_lab", "torch.nn", "torch.optim", "torchvision", "lightning.pytorch")
 ALLOW_VARIABLE = "VAE_LAB_ALLOW"  # set by `--allow`, inherited by the processes of a launcher
@@ -98,9 +98,10 @@ def naming(key: str) -> Iterator[None]:
     except TypeError as error:
         unknown = re.search(r"unexpected keyword argument '(\w+)'", str(error))
         raise ConfigError(f"{key}.{unknown[1]}: no such setting" if unknown else f"{key}: {one_line(error)}") from error
+    except ArgumentError as error:
+        raise ConfigError.at(key, error) from error
     except ValueError as error:
-        named = re.match(r"\w+=", str(error))
-        raise ConfigError(f"{key}.{error}" if named else f"{key}: {one_line(error)}") from error
+        raise ConfigError(f"{key}: {one_line(error)}") from error
 
 
 def build_value(value: Any, key: str) -> Any:

@@ -1,5 +1,6 @@
 """Data modules: where images come from, and how they are cut into splits and batches."""
 
+from vae_lab.data.batch import Batch, as_batch
 from vae_lab.data.binarized_mnist import BinarizedMNIST
 from vae_lab.data.digits import Digits
 from vae_lab.data.gaussian import GaussianData
@@ -11,6 +12,7 @@ from vae_lab.data.torchvision_sets import CIFAR10, MNIST, FashionMNIST
 __all__ = [
     "CIFAR10",
     "MNIST",
+    "Batch",
     "Batches",
     "BinarizedMNIST",
     "Digits",
@@ -20,4 +22,5 @@ __all__ = [
     "ImageFolder",
     "Npz",
     "Split",
+    "as_batch",
 ]

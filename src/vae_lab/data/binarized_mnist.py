@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from vae_lab.checks import one_line
+from vae_lab.checks import ArgumentError, one_line
 from vae_lab.data.images import ImageData, Split
 
 FILE = "binarized_mnist/binarized_mnist.npz"
@@ -26,19 +26,19 @@ def load(root: str, modified_ns: int) -> dict[str, Split]:
             arrays = {name: archive[name] for name, _ in ARRAYS.values() if name in archive.files}
             found = ", ".join(archive.files) or "nothing"
     except Exception as error:  # zipfile, zlib, lzma, numpy and the file system each have their own
-        raise ValueError(f"root={root}: {FILE} is no readable .npz file ({one_line(error)})") from error
+        raise ArgumentError("root", root, f"{FILE} is no readable .npz file ({one_line(error)})") from error
     splits = {}
     for part, (name, count) in ARRAYS.items():
         if name not in arrays:
             needed = ", ".join(name for name, _ in ARRAYS.values())
-            raise ValueError(f"root={root}: {FILE} holds {found}; must hold {needed}")
+            raise ArgumentError("root", root, f"{FILE} holds {found}; must hold {needed}")
         array = arrays[name]
         if array.shape != (count, 784) or array.dtype != np.uint8:
-            raise ValueError(
-                f"root={root}: {name} of {FILE} is {array.dtype} {array.shape}; must be uint8 ({count}, 784)"
+            raise ArgumentError(
+                "root", root, f"{name} of {FILE} is {array.dtype} {array.shape}; must be uint8 ({count}, 784)"
             )
         if array.max() > 1:
-            raise ValueError(f"root={root}: {name} of {FILE} holds values up to {array.max()}; must be 0 and 1")
+            raise ArgumentError("root", root, f"{name} of {FILE} holds values up to {array.max()}; must be 0 and 1")
         splits[part] = Split(torch.from_numpy(array * np.uint8(255)).view(count, 1, 28, 28))
     return splits
 
@@ -62,9 +62,11 @@ class BinarizedMNIST(ImageData):
     def load(self) -> dict[str, Split]:
         file = self.root / FILE
         if not file.is_file():
-            raise ValueError(
-                f"root={self.root}: holds no {FILE}; put Larochelle's binarisation there as {file.absolute()} "
+            raise ArgumentError(
+                "root",
+                self.root,
+                f"holds no {FILE}; put Larochelle's binarisation there as {file.absolute()} "
                 "(uint8 arrays train, valid and test of 0 and 1), "
-                "or name the folder that has it by data.root=DIR or VAE_LAB_DATA=DIR"
+                "or name the folder that has it by data.root=DIR or VAE_LAB_DATA=DIR",
             )
         return dict(load(str(self.root), file.stat().st_mtime_ns))

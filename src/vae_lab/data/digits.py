@@ -13,7 +13,8 @@ def load() -> dict[str, Split]:
     """1,197 training, 300 validation and 300 test images of a fixed permutation, pixels 0..16 scaled to [0, 1]."""
     digits = load_digits()
     images = torch.from_numpy(digits.images / 16).float().unsqueeze(1)
-    return random_split(images, torch.from_numpy(digits.target).long(), {"train": 1197, "val": 300, "test": 300})
+    whole = Split(images, torch.from_numpy(digits.target).long())
+    return random_split(whole, {"train": 1197, "val": 300, "test": 300})
 
 
 class Digits(ImageData):

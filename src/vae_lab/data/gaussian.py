@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from vae_lab import noise
-from vae_lab.checks import flag, integer, number
+from vae_lab.checks import ArgumentError, flag, integer, number
 from vae_lab.data.images import FEWEST, SPLIT_SEED, ImageData, Split
 
 Floats = NDArray[np.float64]
@@ -57,7 +57,7 @@ def falling(eigenvalues: Iterable[float]) -> list[float]:
     except (TypeError, ValueError):
         values = []
     if not values:
-        raise ValueError(f"eigenvalues={eigenvalues}: must be a non-empty list of finite numbers > 0")
+        raise ArgumentError("eigenvalues", eigenvalues, "must be a non-empty list of finite numbers > 0")
     return values
 
 

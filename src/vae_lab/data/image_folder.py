@@ -9,7 +9,7 @@ from torch import Tensor
 from torchvision.datasets.folder import IMG_EXTENSIONS, pil_loader
 from torchvision.transforms.v2 import functional
 
-from vae_lab.checks import integer
+from vae_lab.checks import ArgumentError, integer
 from vae_lab.data.images import FEWEST, ImageData, Split, random_split, tenths
 
 
@@ -23,8 +23,8 @@ def load(root: str, size: int, grey: bool) -> dict[str, Split]:
     parts = {name: Path(root) / name for name in ("train", "val", "test")}
     if all(part.is_dir() for part in parts.values()):
         return {name: read_folder(part, size, grey) for name, part in parts.items()}
-    images, labels = read_folder(Path(root), size, grey)
-    return random_split(images, labels, tenths(len(images)))
+    whole = read_folder(Path(root), size, grey)
+    return random_split(whole, tenths(len(whole.images)))
 
 
 def read_folder(folder: Path, size: int, grey: bool) -> Split:
@@ -32,7 +32,7 @@ def read_folder(folder: Path, size: int, grey: bool) -> Split:
     files = sorted(f for f in folder.rglob("*") if f.suffix.lower() in IMG_EXTENSIONS)
     if len(files) < FEWEST:
         kinds = " ".join(IMG_EXTENSIONS)
-        raise ValueError(f"path={folder}: holds {len(files)} images; must be at least {FEWEST}, of {kinds}")
+        raise ArgumentError("path", folder, f"holds {len(files)} images; must be at least {FEWEST}, of {kinds}")
     names = sorted({f.parent.name for f in files})
     labels = torch.tensor([names.index(f.parent.name) for f in files]) if len(names) > 1 else None
     return Split(torch.stack([read_image(f, size, grey) for f in files]), labels)
@@ -43,7 +43,7 @@ def read_image(file: Path, size: int, grey: bool) -> Tensor:
     try:
         picture = pil_loader(str(file))
     except Exception as error:  # PIL raises its own and those of the codecs
-        raise ValueError(f"path={file}: cannot be read as an image ({type(error).__name__}: {error})") from error
+        raise ArgumentError("path", file, f"cannot be read as an image ({type(error).__name__}: {error})") from error
     image = functional.pil_to_tensor(picture)
     image = functional.rgb_to_grayscale(image) if grey else image
     cut: Tensor = functional.center_crop(functional.resize(image, [size], antialias=True), [size, size])
@@ -67,5 +67,5 @@ class ImageFolder(ImageData):
 
     def load(self) -> dict[str, Split]:
         if not self.path.is_dir():
-            raise ValueError(f"path={self.path}: no such folder; data=image_folder needs data.path=FOLDER")
+            raise ArgumentError("path", self.path, "no such folder; data=image_folder needs data.path=FOLDER")
         return dict(load(str(self.path), self.size, self.grey))

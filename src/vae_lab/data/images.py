@@ -14,17 +14,24 @@ from lightning.pytorch import LightningDataModule
 from torch import Tensor
 
 from vae_lab import noise
-from vae_lab.checks import choice, integer
+from vae_lab.checks import ArgumentError, choice, integer
+from vae_lab.data.batch import Batch
 
 FEWEST = 10  # images in a split
 SPLIT_SEED = 0  # splits and static binarisation are part of the data set: they do not follow the run's seed
 
 
 class Split(NamedTuple):
-    """A split's images (N, C, H, W), uint8 or float32, and labels (N,), int64, or None."""
+    """A split's images, and what is known of each."""
 
-    images: Tensor
-    labels: Tensor | None = None
+    images: Tensor  # (N, C, H, W), uint8 or float32
+    labels: Tensor | None = None  # (N,), int64
+    factors: Tensor | None = None  # (N, F), int64: the values of the factors of variation
+
+    def at(self, indices: Tensor) -> "Split":
+        """The images with these indices (B,), in that order."""
+        labels, factors = (None if part is None else part[indices] for part in (self.labels, self.factors))
+        return Split(self.images[indices], labels, factors)
 
 
 def pixels(images: Tensor) -> Tensor:
@@ -32,11 +39,11 @@ def pixels(images: Tensor) -> Tensor:
     return images.float() / 255 if images.dtype == torch.uint8 else images
 
 
-def random_split(images: Tensor, labels: Tensor | None, sizes: dict[str, int]) -> dict[str, Split]:
+def random_split(whole: Split, sizes: dict[str, int]) -> dict[str, Split]:
     """Cut a fixed random permutation into splits of the given sizes; the same for every run and seed."""
-    order = noise.permutation(len(images), seed=SPLIT_SEED, purpose="split")
+    order = noise.permutation(len(whole.images), seed=SPLIT_SEED, purpose="split")
     parts = zip(sizes, order.split(list(sizes.values())), strict=True)
-    return {name: Split(images[part], None if labels is None else labels[part]) for name, part in parts}
+    return {name: whole.at(part) for name, part in parts}
 
 
 def tenths(n: int) -> dict[str, int]:
@@ -80,10 +87,12 @@ class ImageData(LightningDataModule):
                 raise ValueError(f"{name}: holds {len(split.images)} images; must be at least {FEWEST} to say anything")
         train = self.splits["train"].images
         if batch_size > len(train):
-            raise ValueError(f"batch_size={batch_size}: must be at most the training set's {len(train)} images")
+            raise ArgumentError("batch_size", batch_size, f"must be at most the training set's {len(train)} images")
         low, high = self.value_range
         if binarize != "none" and (low < 0 or high > 1):
-            raise ValueError(f"binarize={binarize}: needs pixels in [0, 1], the data reach from {low:g} to {high:g}")
+            raise ArgumentError(
+                "binarize", binarize, f"needs pixels in [0, 1], the data reach from {low:g} to {high:g}"
+            )
         fixed = self.splits if binarize == "static" else self.splits.keys() - {"train"} if binarize == "dynamic" else ()
         self.splits |= {name: self.binarized(name) for name in fixed}
 
@@ -111,9 +120,9 @@ class ImageData(LightningDataModule):
 
     def binarized(self, name: str) -> Split:
         """The split with each pixel drawn once, as uint8 0 or 255."""
-        images, labels = self.splits[name]
-        threshold = noise.uniform(tuple(images.shape), seed=SPLIT_SEED, purpose=f"binarize/{name}")
-        return Split((pixels(images) > threshold).byte() * 255, labels)
+        split = self.splits[name]
+        threshold = noise.uniform(tuple(split.images.shape), seed=SPLIT_SEED, purpose=f"binarize/{name}")
+        return split._replace(images=(pixels(split.images) > threshold).byte() * 255)
 
     def train_moments(self) -> tuple[Tensor, float]:
         """The mean image (C, H, W) of the training set, and the mean squared error per pixel of that one image."""
@@ -135,21 +144,26 @@ class ImageData(LightningDataModule):
 
     # batches
 
+    def batch(self, name: str, indices: Tensor) -> Batch:
+        """The images of a split with these indices (B,)."""
+        images, labels, factors = self.splits[name].at(indices)
+        return Batch(pixels(images), indices, labels, factors)
+
     def drawn(self, x: Tensor, seed: int, step: int) -> Tensor:
         """Each pixel of x drawn as 0 or 1 with its value as probability."""
         return (x > noise.uniform(tuple(x.shape), seed=seed, purpose="binarize", index=step)).float()
 
-    def train_batch(self, step: int, order: Tensor) -> Tensor:
-        """The training batch (B, C, H, W) of optimizer step ``step``, given its epoch's ``order``."""
+    def train_batch(self, step: int, order: Tensor) -> Batch:
+        """The training batch of optimizer step ``step``, given its epoch's ``order``."""
         start = step % self.batches_per_epoch * self.batch_size
-        x = pixels(self.splits["train"].images[order[start : start + self.batch_size]])
-        return self.drawn(x, self.seed, step) if self.binarize == "dynamic" else x
+        batch = self.batch("train", order[start : start + self.batch_size])
+        return batch._replace(x=self.drawn(batch.x, self.seed, step)) if self.binarize == "dynamic" else batch
 
     def epoch_order(self, epoch: int) -> Tensor:
         """The order (N,) of the training images in an epoch."""
         return noise.permutation(len(self.splits["train"].images), seed=self.seed, purpose="order", index=epoch)
 
-    def train_stream(self, stop: int, start: int = 0) -> Iterator[Tensor]:
+    def train_stream(self, stop: int, start: int = 0) -> Iterator[Batch]:
         """The training batches of steps ``start`` to ``stop``, across epochs; each epoch has its own order."""
         order = self.epoch_order(start // self.batches_per_epoch)
         for step in range(start, stop):
@@ -157,10 +171,11 @@ class ImageData(LightningDataModule):
                 order = self.epoch_order(step // self.batches_per_epoch)
             yield self.train_batch(step, order)
 
-    def eval_stream(self, name: str) -> Iterator[Tensor]:
-        """All images of a split, in order, in nearly equal batches (B, C, H, W) of at most ``eval_batch_size``."""
-        images = self.splits[name].images
-        yield from map(pixels, images.tensor_split(math.ceil(len(images) / self.eval_batch_size)))
+    def eval_stream(self, name: str) -> Iterator[Batch]:
+        """All images of a split, in order, in nearly equal batches of at most ``eval_batch_size``."""
+        size = len(self.splits[name].images)
+        for indices in torch.arange(size).tensor_split(math.ceil(size / self.eval_batch_size)):
+            yield self.batch(name, indices)
 
     def train_dataloader(self) -> "Batches":
         assert self.trainer is not None
@@ -177,7 +192,7 @@ class ImageData(LightningDataModule):
 class Batches:
     """An iterable that starts anew each time. Training is one single pass: no epoch boundary costs time."""
 
-    start: Callable[[], Iterator[Tensor]]
+    start: Callable[[], Iterator[Batch]]
 
-    def __iter__(self) -> Iterator[Tensor]:
+    def __iter__(self) -> Iterator[Batch]:
         return self.start()

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vae_lab.checks import ArgumentError
 from vae_lab.data.images import FEWEST, ImageData, Split, random_split, tenths
 
 IMAGE_NAMES = {
@@ -37,18 +38,18 @@ def load(path: str, modified_ns: int) -> dict[str, Split]:
             arrays = {name: archive[name] for name in archive.files if name in wanted}
             found = archive.files
     except Exception as error:  # zipfile, zlib, lzma, numpy and the file system each have their own
-        raise ValueError(f"path={path}: is no readable .npz file ({type(error).__name__}: {error})") from error
+        raise ArgumentError("path", path, f"is no readable .npz file ({type(error).__name__}: {error})") from error
     splits = {part: read_split(path, arrays, part) for part in IMAGE_NAMES}
     if (everything := splits["all"]) is not None:
-        return random_split(*everything, tenths(len(everything.images)))
+        return random_split(everything, tenths(len(everything.images)))
     if (train := splits["train"]) is None:
         names = ", ".join(IMAGE_NAMES["all"] + IMAGE_NAMES["train"])
-        raise ValueError(f"path={path}: holds {', '.join(found) or 'nothing'}; needs images under one of: {names}")
+        raise ArgumentError("path", path, f"holds {', '.join(found) or 'nothing'}; needs images under one of: {names}")
     missing = [part for part in ("val", "test") if splits[part] is None]
     held_out = {part: max(len(train.images) // 10, FEWEST) for part in missing}
     sizes = {"train": len(train.images) - sum(held_out.values()), **held_out}
     whole = {part: split for part, split in splits.items() if split is not None}
-    return check_alike(path, {**whole, **random_split(*train, sizes)})
+    return check_alike(path, {**whole, **random_split(train, sizes)})
 
 
 def read_split(path: str, arrays: dict[str, np.ndarray], part: str) -> Split | None:
@@ -62,8 +63,8 @@ def read_split(path: str, arrays: dict[str, np.ndarray], part: str) -> Split | N
         return Split(images)
     labels = arrays[label_name]
     if labels.shape != (len(images),) or labels.dtype.kind not in "iu":
-        raise ValueError(
-            f"path={path}: {label_name} is {labels.dtype} {labels.shape}; must be whole numbers ({len(images)},)"
+        raise ArgumentError(
+            "path", path, f"{label_name} is {labels.dtype} {labels.shape}; must be whole numbers ({len(images)},)"
         )
     return Split(images, torch.from_numpy(labels.astype(np.int64)))
 
@@ -73,13 +74,15 @@ def read_images(path: str, name: str, array: np.ndarray) -> Tensor:
     if array.dtype == np.bool_:
         array = array.astype(np.uint8) * 255
     if array.dtype != np.uint8 and array.dtype.kind != "f":
-        raise ValueError(f"path={path}: {name} is {array.dtype}; must be uint8 (0..255), bool or float")
+        raise ArgumentError("path", path, f"{name} is {array.dtype}; must be uint8 (0..255), bool or float")
     if array.ndim not in (3, 4) or (array.ndim == 4 and array.shape[-1] not in (1, 2, 3, 4)) or 0 in array.shape:
-        raise ValueError(f"path={path}: {name} has shape {array.shape}; must be (N,H,W) or (N,H,W,C) with C at most 4")
+        raise ArgumentError(
+            "path", path, f"{name} has shape {array.shape}; must be (N,H,W) or (N,H,W,C) with C at most 4"
+        )
     if len(array) < FEWEST:
-        raise ValueError(f"path={path}: {name} holds {len(array)} images; must be at least {FEWEST}")
+        raise ArgumentError("path", path, f"{name} holds {len(array)} images; must be at least {FEWEST}")
     if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise ValueError(f"path={path}: {name} holds NaN or infinite values in {bad_images(array)} images")
+        raise ArgumentError("path", path, f"{name} holds NaN or infinite values in {bad_images(array)} images")
     images = torch.from_numpy(array if array.dtype == np.uint8 else array.astype(np.float32))
     return images.unsqueeze(1) if images.ndim == 3 else images.permute(0, 3, 1, 2).contiguous()
 
@@ -94,7 +97,7 @@ def check_alike(path: str, splits: dict[str, Split]) -> dict[str, Split]:
     kinds = {(tuple(split.images.shape[1:]), split.images.dtype) for split in splits.values()}
     if len(kinds) > 1:
         shapes = ", ".join(f"{part} {tuple(s.images.shape[1:])} {s.images.dtype}" for part, s in splits.items())
-        raise ValueError(f"path={path}: the splits differ: {shapes} (C, H, W); must be alike")
+        raise ArgumentError("path", path, f"the splits differ: {shapes} (C, H, W); must be alike")
     return splits
 
 
@@ -116,5 +119,5 @@ class Npz(ImageData):
 
     def load(self) -> dict[str, Split]:
         if not self.path.is_file():
-            raise ValueError(f"path={self.path}: no such file; data=npz needs data.path=FILE.npz")
+            raise ArgumentError("path", self.path, "no such file; data=npz needs data.path=FILE.npz")
         return dict(load(str(self.path), self.path.stat().st_mtime_ns))

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torchvision import datasets
 
+from vae_lab.checks import ArgumentError
 from vae_lab.data.images import ImageData, Split
 
 ADVICE = {
@@ -30,10 +31,12 @@ def load(name: str, root: str, held_out: int) -> dict[str, Split]:
             train, test = (tensors(getattr(datasets, name)(root, train=part, download=True)) for part in (True, False))
     except Exception as error:  # torchvision raises whatever urllib, gzip, pickle or its own checks raise
         advice = ADVICE[name].format(root=Path(root).absolute())
-        raise ValueError(
-            f"root={root}: {name} is not there whole and cannot be downloaded "
+        raise ArgumentError(
+            "root",
+            root,
+            f"{name} is not there whole and cannot be downloaded "
             f"({type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no reason given'}); {advice}, "
-            "or name the folder that has them by data.root=DIR or VAE_LAB_DATA=DIR"
+            "or name the folder that has them by data.root=DIR or VAE_LAB_DATA=DIR",
         ) from error
     cut = len(train.images) - held_out
     assert train.labels is not None

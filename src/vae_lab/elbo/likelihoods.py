@@ -11,7 +11,7 @@ from torch.distributions import Bernoulli as TorchBernoulli
 from torch.distributions import Distribution, Independent, Normal
 from torch.nn.functional import softplus
 
-from vae_lab.checks import choice, integer, number
+from vae_lab.checks import ArgumentError, choice, integer, number
 from vae_lab.elbo.distributions import MARGIN, RoundedLogistic, TiltedUniform, inside, tilt
 
 LOWEST_LOG_STDDEV = -6.0  # where the optimal variance is softly clipped
@@ -202,9 +202,11 @@ class DiscretizedLogistic(Likelihood):
         steps = x.double() * (self.levels - 1)
         off = ((steps - steps.round()).abs() > 0.01) | (x < 0) | (x > 1)
         if off.any():
-            raise ValueError(
-                f"levels={self.levels}: needs pixels k/{self.levels - 1} in [0, 1], but {off.double().mean():.2%} "
-                f"of them are not, such as {x[off][0].item():.4g}; give the number of levels that the data have"
+            raise ArgumentError(
+                "levels",
+                self.levels,
+                f"needs pixels k/{self.levels - 1} in [0, 1], but {off.double().mean():.2%} "
+                f"of them are not, such as {x[off][0].item():.4g}; give the number of levels that the data have",
             )
 
     def constant_distortion(self, x: Tensor, mean: Tensor, variance: float) -> Tensor:

@@ -10,7 +10,7 @@ from scipy.optimize import brentq
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vae_lab.checks import integer, number, sequence_length
+from vae_lab.checks import ArgumentError, integer, number, sequence_length
 from vae_lab.elbo.divergences import ar1_committed_rate, kl_ar1, kl_standard_normal
 
 LARGEST_U = 70.0  # -ln(1 - α²), where 1 - α² still fits float32
@@ -75,7 +75,7 @@ class AR1(Prior):
         self.steps = sequence_length(steps, latent_dim)
         per_channel = delta * steps / latent_dim
         if per_channel > ar1_committed_rate(math.exp(-LARGEST_U), steps):
-            raise ValueError(f"delta={delta}: too much for {steps} steps; use more steps or more channels")
+            raise ArgumentError("delta", delta, f"too much for {steps} steps; use more steps or more channels")
         innovation = solve_innovation(per_channel, steps)
         self.register_buffer("alpha", torch.tensor(math.sqrt(1 - innovation)))
         self.register_buffer("innovation", torch.tensor(innovation))

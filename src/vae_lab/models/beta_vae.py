@@ -10,7 +10,9 @@ from vae_lab.models.vae import VAE
 
 
 class BetaVAE(VAE):
-    """β-VAE (Higgins et al. 2017, equation 4): loss = distortion + β · kl_weight · penalty(rate).
+    """β-VAE (Higgins et al. 2017, equation 4).
+
+    loss = distortion + β · kl_weight · penalty(rate)
 
     Args:
         beta: β >= 0; at 1 it is the VAE.
@@ -26,8 +28,5 @@ class BetaVAE(VAE):
         super().__init__(**parts)
         self.register_buffer("beta", torch.tensor(number("beta", beta, low=0)))
 
-    def objective(self, distortion: Tensor, rate: Tensor, z: Tensor, noise: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        return distortion.mean() + self.beta * self.kl_weight * self.penalty(rate), {}
-
-    def rate_weight(self) -> float:
-        return float(self.beta)
+    def rate_weight(self) -> Tensor:
+        return self.beta

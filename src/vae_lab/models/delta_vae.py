@@ -9,7 +9,7 @@ from torch import Tensor
 
 from vae_lab.checks import choice, flag, number
 from vae_lab.elbo.priors import AR1, Autoregressive, StandardNormal
-from vae_lab.models.vae import VAE
+from vae_lab.models.vae import VAE, Terms
 
 LARGEST_DELTA = 30.0  # nats per dimension: beyond, the bounds of the variance leave float32
 
@@ -79,11 +79,11 @@ class DeltaVAE(VAE):
         squared_mean = 2 * self.delta / self.latent_dim + 1 + variance.log() - variance + location.relu()
         return squared_mean.clamp(min=1e-12).sqrt(), stddev  # the clamp meets rounding only: at the roots this is 0
 
-    def objective(self, distortion: Tensor, rate: Tensor, z: Tensor, noise: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        loss, extra = super().objective(distortion, rate, z, noise)
+    def objective(self, terms: Terms) -> tuple[Tensor, dict[str, Tensor]]:
+        loss, extra = super().objective(terms)
         if not isinstance(self.sampling_prior, Autoregressive):
             return loss, extra
-        nll = -self.sampling_prior.log_prob(z.detach()).mean()
+        nll = -self.sampling_prior.log_prob(terms.z.detach()).mean()
         return loss + (nll - nll.detach()), extra | {"auxiliary_nll": nll}  # its gradient, without its value
 
     def rate_floor(self) -> float:

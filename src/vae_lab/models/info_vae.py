@@ -1,21 +1,23 @@
 """InfoVAE: the aggregate posterior is pulled to the prior by an MMD, each single posterior less or not at all."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from vae_lab.checks import choice, did_you_mean, number
+from vae_lab.checks import ArgumentError, choice, did_you_mean, number
 from vae_lab.elbo.divergences import ESTIMATORS, KERNELS, median_squared_distance, mmd
-from vae_lab.models.vae import VAE
+from vae_lab.models.vae import VAE, Terms
 
 
 class InfoVAE(VAE):
     """InfoVAE with the MMD (Zhao, Song & Ermon 2019, equation 6 and section 3.2).
 
-    loss = distortion + (1-α) · kl_weight · penalty(rate) + (α+λ-1) · MMD²( q(z), p(z) ), with the MMD² between one
-    posterior sample per image and as many prior samples. α = 0, λ = 1 is the VAE; α = 1, λ = 1 leaves the MMD alone.
+    loss = distortion + (1-α) · kl_weight · penalty(rate) + (α+λ-1) · MMD²( q(z), p(z) )
+
+    with the MMD² between one posterior sample per image and as many prior samples. α = 0, λ = 1 is the VAE; α = 1,
+    λ = 1 leaves the MMD alone.
 
     Args:
         alpha: α <= 1. The higher, the less each posterior pays for its rate.
@@ -33,7 +35,7 @@ class InfoVAE(VAE):
             positive nor ``median``, and for no scales or one that is not positive.
     """
 
-    noise_streams = 2
+    noise_streams: ClassVar = 2
     alpha: Tensor
     lambd: Tensor
     bandwidth: Tensor | None  # (), None for the median
@@ -57,9 +59,9 @@ class InfoVAE(VAE):
         self.estimator = choice("estimator", estimator, ESTIMATORS)
         if isinstance(bandwidth, str) and bandwidth != "median":
             hint = did_you_mean(bandwidth, ["median"])
-            raise ValueError(f"bandwidth={bandwidth}: must be a finite number > 0, median or null{hint}")
+            raise ArgumentError("bandwidth", bandwidth, f"must be a finite number > 0, median or null{hint}")
         if isinstance(scales, str) or not isinstance(scales, Sequence) or not scales:
-            raise ValueError(f"scales={scales}: must be a list of one number or more")
+            raise ArgumentError("scales", scales, "must be a list of one number or more")
         if bandwidth is None:
             bandwidth = self.latent_dim * (1 if kernel == "rbf" else 2)
         fixed = None if bandwidth == "median" else torch.tensor(number("bandwidth", bandwidth, above=0))
@@ -69,12 +71,12 @@ class InfoVAE(VAE):
         self.register_buffer("scales", torch.tensor([number("scales", scale, above=0) for scale in scales]))
         self.min_batch_size = 2 if estimator == "unbiased" else 1
 
-    def objective(self, distortion: Tensor, rate: Tensor, z: Tensor, noise: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        prior_sample = self.prior.sample(noise[1])
-        bandwidth = median_squared_distance(z, prior_sample) if self.bandwidth is None else self.bandwidth
-        discrepancy = mmd(z, prior_sample, self.kernel, self.scales * bandwidth, self.estimator)
-        rate_term = (1 - self.alpha) * self.kl_weight * self.penalty(rate)
-        return distortion.mean() + rate_term + (self.alpha + self.lambd - 1) * discrepancy, {"mmd": discrepancy}
+    def rate_weight(self) -> Tensor:
+        return 1 - self.alpha
 
-    def rate_weight(self) -> float:
-        return 1 - float(self.alpha)
+    def objective(self, terms: Terms) -> tuple[Tensor, dict[str, Tensor]]:
+        loss, extra = super().objective(terms)
+        prior_sample = self.prior.sample(terms.noise[1])
+        bandwidth = median_squared_distance(terms.z, prior_sample) if self.bandwidth is None else self.bandwidth
+        discrepancy = mmd(terms.z, prior_sample, self.kernel, self.scales * bandwidth, self.estimator)
+        return loss + (self.alpha + self.lambd - 1) * discrepancy, extra | {"mmd": discrepancy}

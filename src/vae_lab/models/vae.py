@@ -1,11 +1,11 @@
-"""The whole ELBO. Read it top to bottom: q(z|x), z, log p(x|z), KL, objective, log.
+"""The whole ELBO. Read it top to bottom: q(z|x), z, log p(x|z), KL, objective.
 
 Shapes: B batch, D latent, K importance samples, S noise streams; images are (B, C, H, W). All figures in nats.
 """
 
 import math
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from lightning.pytorch import LightningModule
@@ -14,33 +14,44 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from vae_lab import noise
 from vae_lab.checks import choice, integer
+from vae_lab.data.batch import as_batch
 from vae_lab.elbo.likelihoods import Likelihood
 from vae_lab.elbo.penalties import Penalty, Plain
 from vae_lab.elbo.priors import Prior, StandardNormal
 from vae_lab.elbo.schedules import DECAYS, make_decay
 from vae_lab.networks.pixel_sampling import draw_images
-from vae_lab.steps import is_logged
 
 
 class Terms(NamedTuple):
-    """What one pass computes. ``rate`` and ``distortion`` are the true ones; ``loss`` holds the weights."""
+    """One pass through the model, as the objective sees it. ``rate`` and ``distortion`` are the true ones."""
 
-    loss: Tensor  # (), the objective at its present coefficients
-    distortion: Tensor  # (B,), -log p(x|z)
-    rate: Tensor  # (B, D), KL( q(z|x) ‖ p(z) ) per dimension
+    x: Tensor  # (B, C, H, W)
     mean: Tensor  # (B, D), of q(z|x)
     stddev: Tensor  # (B, D), of q(z|x)
     z: Tensor  # (B, D), one sample of q(z|x)
     params: Tensor  # (B, C, H, W), the decoder's output
+    distortion: Tensor  # (B,), -log p(x|z)
+    rate: Tensor  # (B, D), KL( q(z|x) ‖ p(z) ) per dimension
+    noise: Tensor  # (S, B, D), standard normal
+
+
+class Output(NamedTuple):
+    """What ``VAE.forward`` gives."""
+
+    loss: Tensor  # (), the objective at its present coefficients
     extra: dict[str, Tensor]  # further terms of the loss by name, each ()
+    terms: Terms
 
 
 class VAE(LightningModule):
     """The variational autoencoder (Kingma & Welling 2014, equation 10).
 
-    loss = mean_b distortion_b + kl_weight · penalty(rate), where kl_weight in [0, 1] belongs to KL annealing and the
-    penalty to free bits; without both it is the negative ELBO. The loss is a pure function of parameters, buffers,
-    images and noise.
+    loss = mean_b distortion_b + rate_weight · kl_weight · penalty(rate)
+
+    where kl_weight in [0, 1] belongs to KL annealing, the penalty to free bits and their like, and the rate weight is 1
+    here; without them it is the negative ELBO. The loss is a pure function of parameters, buffers, images and noise.
+
+    A variant says what differs: ``rate_weight``, ``posterior``, the prior, or a further term of ``objective``.
 
     Args:
         encoder: maps images (B, C, H, W) to two tensors (B, D): location and raw scale, read here as mean and log σ².
@@ -59,8 +70,8 @@ class VAE(LightningModule):
         ValueError: when ``latent_dim`` is not a whole number >= 1, or for an unknown reduction or decay.
     """
 
-    noise_streams = 1
-    min_batch_size = 1
+    noise_streams: ClassVar = 1
+    min_batch_size: int = 1
     kl_weight: Tensor
 
     def __init__(
@@ -99,20 +110,28 @@ class VAE(LightningModule):
         params: Tensor = self.decoder(z, x) if self.autoregressive else self.decoder(z)
         return params
 
-    def objective(self, distortion: Tensor, rate: Tensor, z: Tensor, noise: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """The loss () and, by name, what it holds beside distortion and rate. This is what most variants override."""
-        return distortion.mean() + self.kl_weight * self.penalty(rate), {}
+    def rate_weight(self) -> Tensor:
+        """What the penalised rate weighs in the loss, (), when ``kl_weight`` is 1: β, where the paper has one."""
+        return torch.ones_like(self.kl_weight)
 
-    def forward(self, x: Tensor, noise: Tensor) -> Terms:
-        """Compute all terms of the images x (B, C, H, W) with the standard normal noise (S, B, D)."""
+    def objective(self, terms: Terms) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss () and, by name, what it holds beside distortion and rate.
+
+        A variant with a further term adds it to what ``super().objective(terms)`` gives.
+        """
+        pixels = terms.x[0].numel() if self.distortion_reduction == "mean" else 1
+        rate_term = self.rate_weight() * self.kl_weight * self.penalty(terms.rate)
+        return (terms.distortion / pixels).mean() + rate_term, {}
+
+    def forward(self, x: Tensor, noise: Tensor) -> Output:
+        """Compute loss and terms of the images x (B, C, H, W) with the standard normal noise (S, B, D)."""
         mean, stddev = self.posterior(x)
         z = mean + stddev * noise[0]
         params = self.predict(z, x)
         distortion = -self.likelihood.log_prob(params, x)
         rate = self.prior.rate(mean, stddev)
-        counted = distortion / x[0].numel() if self.distortion_reduction == "mean" else distortion
-        loss, extra = self.objective(counted, rate, z, noise)
-        return Terms(loss, distortion, rate, mean, stddev, z, params, extra)
+        terms = Terms(x, mean, stddev, z, params, distortion, rate, noise)
+        return Output(*self.objective(terms), terms)
 
     def rate_floor(self) -> float:
         """Nats per image below which the rate cannot fall, or is not pushed, whatever z carries."""
@@ -121,10 +140,6 @@ class VAE(LightningModule):
     def commitment(self) -> str:
         """What this model guarantees about its rate before it is trained, in one line; empty where it is nothing."""
         return ""
-
-    def rate_weight(self) -> float:
-        """What the rate weighs in the loss when ``kl_weight`` is 1: β where the paper has one."""
-        return 1.0
 
     # using a trained model
 
@@ -164,10 +179,23 @@ class VAE(LightningModule):
 
     # training
 
-    def draw_noise(self, x: Tensor, purpose: str, index: int) -> Tensor:
-        """Standard normal noise (S, B, D) for batch number ``index`` of ``purpose``."""
-        shape = (self.noise_streams, len(x), self.latent_dim)
-        return noise.normal(shape, x, seed=self.seed, purpose=purpose, index=index)
+    def training_noise(self, batch_size: int) -> Tensor:
+        """Standard normal noise (S, B, D) of the next optimizer step.
+
+        It is drawn for the batch of all processes together; each takes its own rows.
+        """
+        shape = (self.noise_streams, batch_size * self.trainer.world_size, self.latent_dim)
+        drawn = noise.normal(shape, self.kl_weight, seed=self.seed, purpose="train", index=self.global_step)
+        return drawn[:, self.global_rank * batch_size :][:, :batch_size]
+
+    def evaluation_noise(self, indices: Tensor, purpose: str) -> Tensor:
+        """Standard normal noise (S, B, D) of the images with these indices (B,) in their split.
+
+        It does not depend on what else is in the batch.
+        """
+        width = self.noise_streams * self.latent_dim
+        rows = noise.normal_rows(indices, width, self.kl_weight, seed=self.seed, purpose=purpose)
+        return rows.view(len(indices), self.noise_streams, self.latent_dim).transpose(0, 1)
 
     def configure_optimizers(self) -> Any:
         optimizer = self.optimizer(self.parameters())
@@ -176,19 +204,25 @@ class VAE(LightningModule):
         schedule = LambdaLR(optimizer, make_decay(self.lr_decay, int(self.trainer.max_steps)))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
-    def training_step(self, x: Tensor, batch_idx: int) -> dict[str, Tensor]:
-        terms: Terms = self(x, self.draw_noise(x, "train", batch_idx))
-        if is_logged(self.trainer, batch_idx):
-            rate, distortion = terms.rate.detach().sum(1).mean(), terms.distortion.detach().mean()
-            figures = {"loss": terms.loss.detach(), "elbo": -rate - distortion, "rate": rate, "distortion": distortion}
-            figures |= {name: value.detach() for name, value in terms.extra.items()}
-            self.log_dict({f"train/{name}": value for name, value in figures.items()})
-        return {"loss": terms.loss, "rate": terms.rate.detach(), "distortion": terms.distortion.detach()}
+    def training_step(self, batch: Any, batch_idx: int) -> dict[str, Any]:
+        x = as_batch(batch, batch_idx).x
+        output: Output = self(x, self.training_noise(len(x)))
+        return {"loss": output.loss, "output": detached(output)}
 
-    def validation_step(self, x: Tensor, batch_idx: int) -> Terms:  # type: ignore[override]
-        terms: Terms = self(x, self.draw_noise(x, "val", batch_idx))
-        return terms
+    def validation_step(self, batch: Any, batch_idx: int) -> Output:  # type: ignore[override]
+        return self.evaluated(batch, batch_idx, "val")
 
-    def test_step(self, x: Tensor, batch_idx: int) -> Terms:  # type: ignore[override]
-        terms: Terms = self(x, self.draw_noise(x, "test", batch_idx))
-        return terms
+    def test_step(self, batch: Any, batch_idx: int) -> Output:  # type: ignore[override]
+        return self.evaluated(batch, batch_idx, "test")
+
+    def evaluated(self, batch: Any, batch_idx: int, purpose: str) -> Output:
+        """The pass of an evaluation batch with the noise of its images."""
+        x, indices, *_ = as_batch(batch, batch_idx)
+        output: Output = self(x, self.evaluation_noise(indices, purpose))
+        return output
+
+
+def detached(output: Output) -> Output:
+    """The same figures, without the graph that they came from."""
+    extra = {name: value.detach() for name, value in output.extra.items()}
+    return Output(output.loss.detach(), extra, Terms(*(term.detach() for term in output.terms)))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from vae_lab.checks import flag
+from vae_lab.checks import ArgumentError, flag
 from vae_lab.networks.mlp import check_widths
 
 
@@ -20,9 +20,11 @@ def coarsest(image_shape: tuple[int, int, int], channels: Sequence[int]) -> tupl
     _, height, width = image_shape
     factor = 2 ** len(widths)
     if height % factor or width % factor:
-        raise ValueError(
-            f"channels={widths}: {len(widths)} stages need height and width divisible by {factor}, "
-            f"the images are {height}x{width}; use fewer stages or the mlp networks"
+        raise ArgumentError(
+            "channels",
+            widths,
+            f"{len(widths)} stages need height and width divisible by {factor}, "
+            f"the images are {height}x{width}; use fewer stages or the mlp networks",
         )
     return widths[-1], height // factor, width // factor
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vae_lab.checks import flag
+from vae_lab.checks import ArgumentError, flag
 
 
 def linear_weight(rows: int, columns: int, latent_dim: int, pixels: int, diagonal: bool) -> nn.Parameter:
@@ -20,7 +20,7 @@ def linear_weight(rows: int, columns: int, latent_dim: int, pixels: int, diagona
     if not flag("diagonal", diagonal):
         return nn.Parameter(nn.init.uniform_(torch.empty(rows, columns), -(columns**-0.5), columns**-0.5))
     if latent_dim > pixels:
-        raise ValueError(f"diagonal={diagonal}: needs a pixel for each latent, here are {latent_dim} for {pixels}")
+        raise ArgumentError("diagonal", diagonal, f"needs a pixel for each latent, here are {latent_dim} for {pixels}")
     return nn.Parameter(nn.init.uniform_(torch.empty(latent_dim), 0.1, 1.0))
 
 

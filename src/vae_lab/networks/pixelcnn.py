@@ -6,7 +6,7 @@ from typing import ClassVar
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from vae_lab.checks import flag, integer
+from vae_lab.checks import ArgumentError, flag, integer
 
 
 class GatedLayer(nn.Module):
@@ -90,7 +90,7 @@ class PixelCNN(nn.Module):
         integer("channels", channels)
         integer("features", features, low=0)
         if integer("receptive_field", receptive_field) % integer("reach", reach):
-            raise ValueError(f"receptive_field={receptive_field}: must be a multiple of reach={reach}")
+            raise ArgumentError("receptive_field", receptive_field, f"must be a multiple of reach={reach}")
         flag("skip", skip)
         self.image_shape = tuple(image_shape)
         everywhere = nn.Unflatten(1, (latent_dim, 1, 1))

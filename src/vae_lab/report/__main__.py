@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from vae_lab.checks import choice, number
+from vae_lab.checks import ArgumentError, choice, number
 from vae_lab.console import command, read_options
 from vae_lab.report.matched import matched
 from vae_lab.report.show import finish
@@ -28,7 +28,7 @@ def find_sweep(name: str) -> Path:
     """
     found = latest(SWEEP) if name == "latest" else Path(name).expanduser()
     if found is None or not any(found.glob("*/result.json")):
-        raise ValueError(f"sweep={name}: holds no runs; make one: python -m vae_lab +experiment=collapse_sweep -m")
+        raise ArgumentError("sweep", name, "holds no runs; make one: python -m vae_lab +experiment=collapse_sweep -m")
     return found
 
 
@@ -46,7 +46,7 @@ def main() -> None:
         try:
             rate = number("rate", float(options["rate"]), low=0)
         except ValueError as error:
-            raise ValueError(f"rate={options['rate']}: must be a finite number >= 0, in nats per image") from error
+            raise ArgumentError("rate", options["rate"], "must be a finite number >= 0, in nats per image") from error
         settings = settings_of(runs, keys)
         if options["baseline"]:
             choice("baseline", options["baseline"], [text(s.values, options["match"]) for s in settings])

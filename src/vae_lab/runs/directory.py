@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from vae_lab.checks import ArgumentError
+
 RESULT, SWEEP, CURVES, CHECKPOINTS = "result.json", "sweep.json", "metrics.csv", "checkpoints"
 ROOTS = ("multirun", "outputs")  # where Hydra puts sweeps and single runs, below the working directory
 
@@ -82,9 +84,9 @@ def find_run(run: str) -> Path:
         return found
     directory = Path(run).expanduser()
     if not directory.is_dir():
-        raise ValueError(f"run={run}: no such directory; must be a run directory or latest")
+        raise ArgumentError("run", run, "no such directory; must be a run directory or latest")
     if not (directory / RESULT).is_file():
         inside = next(directory.glob(f"*/{RESULT}"), None)
         hint = f"; it is a sweep, name one of its runs, such as {inside.parent}" if inside else ""
-        raise ValueError(f"run={run}: holds no {RESULT}, so it is no run directory{hint}")
+        raise ArgumentError("run", run, f"holds no {RESULT}, so it is no run directory{hint}")
     return directory

@@ -133,7 +133,7 @@ def check_fit(data: ImageData, model: VAE) -> None:
             f"data.batch_size={data.batch_size}: {type(model).__name__} needs at least {model.min_batch_size} images "
             "in a batch"
         )
-    images = next(data.eval_stream("val"))[:2]
+    images = next(data.eval_stream("val")).x[:2]
     expected = (len(images), model.latent_dim)
     was_training = model.training
     model.eval()

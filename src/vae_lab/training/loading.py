@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from vae_lab.checks import ConfigError
+from vae_lab.checks import ArgumentError, ConfigError
 from vae_lab.runs.directory import CHECKPOINTS, find_run, read_json
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def checkpoint_of(path: str | Path) -> Path:
     name = str(result.get("checkpoint", "last.ckpt")).split(" ")[0]
     found = run / CHECKPOINTS / name
     if not found.is_file():
-        raise ValueError(f"run={run}: has no checkpoint (status {result.get('status')}: {result.get('reason')})")
+        raise ArgumentError("run", run, f"has no checkpoint (status {result.get('status')}: {result.get('reason')})")
     return found
 
 

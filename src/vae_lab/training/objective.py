@@ -22,6 +22,7 @@ def objective(end: float, model: VAE, data: ImageData) -> dict[str, Any]:
     that it is compared with (``vae_lab.spectrum``), as many as there are latents.
     """
     likelihood, pixels = model.likelihood, math.prod(data.image_shape)
+    rate_weight = float(model.rate_weight())
     averaged = pixels if model.distortion_reduction == "mean" else 1
     return {
         "model": type(model).__name__,
@@ -31,9 +32,9 @@ def objective(end: float, model: VAE, data: ImageData) -> dict[str, Any]:
         "pixels": pixels,
         "distortion_reduction": model.distortion_reduction,
         "kl_weight": float(model.kl_weight),
-        "rate_weight": model.rate_weight(),
+        "rate_weight": rate_weight,
         "price": model.penalty.price(),
-        "effective_beta": averaged * model.rate_weight() * float(model.kl_weight) * model.penalty.price(),
+        "effective_beta": averaged * rate_weight * float(model.kl_weight) * model.penalty.price(),
         "distortion_target": distortion_target(model.penalty),
         "autoregressive": model.autoregressive,
         "linear": isinstance(model.encoder, LinearEncoder) and isinstance(model.decoder, LinearDecoder),
@@ -60,7 +61,7 @@ def theory(model: VAE, data: ImageData) -> dict[str, Any]:
     if not (isinstance(encoder, LinearEncoder) and isinstance(decoder, LinearDecoder)):
         return {}
     diagonal = encoder.weight.ndim == 1
-    beta = model.rate_weight() * float(model.kl_weight)
+    beta = float(model.rate_weight()) * float(model.kl_weight)
     known = type(model) in (VAE, BetaVAE, BNVAE) and model.distortion_reduction == "sum" and beta > 0
     fits = isinstance(likelihood, Gaussian) and model.latent_dim <= math.prod(data.image_shape)
     if not (known and fits) or diagonal != (decoder.weight.ndim == 1):
@@ -117,7 +118,7 @@ def data_spectrum(model: VAE, data: ImageData) -> Floats:
 def mean_image_distortion(model: VAE, data: ImageData) -> float:
     """Test distortion, nats per image, of a decoder that always answers with the mean training image."""
     mean, variance = data.train_moments()
-    batches = [x.to(model.device) for x in data.eval_stream("test")]
+    batches = [batch.x.to(model.device) for batch in data.eval_stream("test")]
     with torch.no_grad():
         scores = [model.likelihood.constant_distortion(x, mean.to(x), variance).double() for x in batches]
     return float(torch.cat(scores).mean())

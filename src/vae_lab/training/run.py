@@ -14,7 +14,7 @@ import torch
 from lightning.pytorch import Callback
 from lightning.pytorch.loggers import Logger
 
-from vae_lab.callbacks import Checkpoints, Diverged, Divergence, still_falling
+from vae_lab.callbacks import Checkpoints, Diverged, Divergence, TrainingCurves, still_falling
 from vae_lab.checks import ConfigError, one_line
 from vae_lab.config.build import build
 from vae_lab.diagnosis.verdict import judge
@@ -108,7 +108,7 @@ def train_and_test(
     set_threads(config, data)
     recipe = {"config": dict(config), "image_shape": list(data.image_shape)}
     checkpoints = Checkpoints(directory / CHECKPOINTS, parts.end, recipe)
-    watchers = [Divergence(), checkpoints, *([progress] if progress else [])]
+    watchers = [TrainingCurves(), Divergence(), checkpoints, *([progress] if progress else [])]
     trainer = make_trainer(
         {**config, "trainer": config["trainer"] | lengths(config, data)},
         callbacks=[*parts.remedies, parts.evaluation, *watchers],

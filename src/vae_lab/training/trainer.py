@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from lightning.pytorch import Trainer
 
-from vae_lab.checks import ConfigError, integer, one_line
+from vae_lab.checks import ArgumentError, ConfigError, integer, one_line
 from vae_lab.config.build import build, naming
 from vae_lab.data import ImageData
 
@@ -38,9 +38,11 @@ def make_trainer(config: Mapping[str, Any], **extra: Any) -> Trainer:
     node = dict(config["trainer"])
     with naming("trainer"):
         for name in RESERVED & node.keys():
-            raise ValueError(f"{name}={node[name]}: is not supported: vae_lab sets it, or counts in plain steps")
+            raise ArgumentError(name, node[name], "is not supported: vae_lab sets it, or counts in plain steps")
         if str(node.get("devices", 1)) != "1":
-            raise ValueError(f"devices={node['devices']}: must be 1: one run on several devices is not supported yet")
+            raise ArgumentError(
+                "devices", node["devices"], "must be 1: one run on several devices is not supported yet"
+            )
         for name in ("max_steps", "val_check_interval", "log_every_n_steps"):
             integer(name, node.get(name))
     fixed = {"max_epochs": -1, "check_val_every_n_epoch": None, "num_sanity_val_steps": 0}
