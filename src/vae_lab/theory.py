@@ -9,7 +9,8 @@ import numpy as np
 from vae_lab.checks import ConfigError
 from vae_lab.config.compose import compose_config
 from vae_lab.console import command, figure_option, save_figure
-from vae_lab.linear_theory.spectrum import Floats, water_filling
+from vae_lab.linear_theory.spectrum import Floats
+from vae_lab.linear_theory.water_filling import water_filling
 
 USAGE = """python -m vae_lab.theory [data=NAME ...] [model.latent_dim=D] [model.beta=B]
                          [likelihood=gaussian likelihood.variance=V] [figure=FILE.png]
@@ -37,19 +38,18 @@ def prepare(overrides: list[str]) -> Prepared:
     chosen = any(override.startswith("likelihood=") for override in overrides)
     config = compose_config([*([] if chosen else ["likelihood=gaussian"]), *overrides])
 
+    from vae_lab.linear_theory.prediction import data_spectrum
     from vae_lab.training.assembly import assemble
-    from vae_lab.training.objective import data_spectrum, variance_of
 
     parts = assemble(config)
-    variance = variance_of(parts.model.likelihood)
     eigenvalues = data_spectrum(parts.model, parts.data)
     if not len(eigenvalues):
         raise ConfigError(
             "the linear prediction holds for likelihoods bernoulli, continuous_bernoulli and gaussian, "
             "and for decoders that read z alone; leave the likelihood or the decoder out"
         )
-    learned = bool(getattr(parts.model.likelihood, "learned", False))
-    return Prepared(config, eigenvalues, variance, learned)
+    likelihood = parts.model.likelihood
+    return Prepared(config, eigenvalues, likelihood.variance, likelihood.learned)
 
 
 def betas(chosen: float, eigenvalues: Floats) -> list[float]:

@@ -138,10 +138,10 @@ def test_no_checkpoint_before_the_end_of_free_bits_is_best(compose_config, tmp_p
 @pytest.mark.parametrize(
     ("settings", "penalty"),
     [
-        ((), penalties.Plain),
-        (("free_bits=total",), penalties.FreeBits),
-        (("annealing=capacity",), penalties.Capacity),
-        (("free_bits=adaptive",), penalties.Controlled),
+        ((), penalties.PlainPenalty),
+        (("free_bits=total",), penalties.FreeBitsPenalty),
+        (("annealing=capacity",), penalties.CapacityPenalty),
+        (("free_bits=adaptive",), penalties.ControlledPenalty),
     ],
 )
 def test_penalty_of_the_remedy_is_that_of_the_model(settings, penalty, compose_config):

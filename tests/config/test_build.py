@@ -68,12 +68,12 @@ def test_builds_nested_nodes_and_partials():
 
 def test_a_wrong_value_is_named_by_its_path():
     with pytest.raises(ConfigError, match=r"^a\.b\.epsilon=-1: must be a finite number >= 0$"):
-        build({"_target_": "vae_lab.elbo.penalties.FreeBits", "epsilon": -1}, "a.b", Penalty)
+        build({"_target_": "vae_lab.elbo.penalties.FreeBitsPenalty", "epsilon": -1}, "a.b", Penalty)
 
 
 def test_an_unknown_argument_is_named():
     with pytest.raises(ConfigError, match=r"^node\.nothing: no such setting$"):
-        build({"_target_": "vae_lab.elbo.penalties.FreeBits", "nothing": 1}, "node", Penalty)
+        build({"_target_": "vae_lab.elbo.penalties.FreeBitsPenalty", "nothing": 1}, "node", Penalty)
 
 
 def test_allowing_ends_with_its_block():

@@ -7,12 +7,13 @@ import pytest
 import torch
 
 from vae_lab.config.compose import compose_config
-from vae_lab.elbo.penalties import Plain
-from vae_lab.linear_theory.optimum import optimum
+from vae_lab.elbo.penalties import PlainPenalty
+from vae_lab.linear_theory.closed_forms import linear_optimum
+from vae_lab.linear_theory.linear_vae import LinearVAE
+from vae_lab.linear_theory.prediction import theory
 from vae_lab.runs.run import Run
 from vae_lab.training.assembly import assemble
 from vae_lab.training.loading import load
-from vae_lab.training.objective import theory
 from vae_lab.training.run import execute
 
 LAMBDAS = np.array([4, 2, 1, 0.5, 0.2, 0.1])
@@ -184,7 +185,7 @@ def test_controlled_rate(tmp_path, law):
 
 @pytest.mark.slow
 def test_geco(tmp_path):
-    target = optimum(LAMBDAS, SIGMA2, 2.0, 5, Plain()).distortion
+    target = linear_optimum(PlainPenalty(), LinearVAE(LAMBDAS, SIGMA2, 2.0, 5)).distortion
     result = train(tmp_path, "control=geco", f"control.target={target}")
     assert_agrees(result, 2, [0.9486, 0.6020, 0.2554, 0, 0])
     assert result["objective"]["price"] == pytest.approx(2.0, rel=0.1)  # τ/σ², their multiplier is 1/2τ

@@ -9,7 +9,7 @@ from torch._dynamo.testing import CompileCounterWithBackend
 
 from vae_lab.elbo.controllers import Adaptive
 from vae_lab.elbo.likelihoods import Bernoulli, Gaussian
-from vae_lab.elbo.penalties import Capacity, Controlled, FreeBits, Plain
+from vae_lab.elbo.penalties import CapacityPenalty, ControlledPenalty, FreeBitsPenalty, PlainPenalty
 from vae_lab.models import BNVAE, VAE, BetaVAE, DeltaVAE, InfoVAE
 from vae_lab.networks import MLPDecoder, MLPEncoder, PixelCNN
 
@@ -47,10 +47,10 @@ VARIANTS = {
     "pixelcnn_gaussian": lambda: VAE(**parts(Gaussian) | pixelcnn(features=0, skip=False)),
 }
 PENALTIES = {
-    "plain": Plain,
-    "free_bits": lambda: FreeBits("dimension", 0.05),
-    "capacity": lambda: Capacity(20.0, 3.0),  # above every rate here: it pulls up, and the kink is far
-    "controlled": lambda: Controlled(Adaptive(1.0, start_weight=0.5)),
+    "plain": PlainPenalty,
+    "free_bits": lambda: FreeBitsPenalty("dimension", 0.05),
+    "capacity": lambda: CapacityPenalty(20.0, 3.0),  # above every rate here: it pulls up, and the kink is far
+    "controlled": lambda: ControlledPenalty(Adaptive(1.0, start_weight=0.5)),
 }
 STRENGTHS = {
     "plain": set(),
@@ -325,9 +325,9 @@ def test_rate_floor_is_never_undercut(variant):
 def test_rate_floor_is_the_higher_of_model_and_penalty(variant):
     model = make(variant)
     alone = model.rate_floor()
-    model.penalty = FreeBits("dimension", 10.0)
+    model.penalty = FreeBitsPenalty("dimension", 10.0)
     assert model.rate_floor() == pytest.approx(10.0 * D)
-    for penalty in (FreeBits("total", 1.3), Capacity(1.3), Controlled(Adaptive(1.3))):
+    for penalty in (FreeBitsPenalty("total", 1.3), CapacityPenalty(1.3), ControlledPenalty(Adaptive(1.3))):
         model.penalty = penalty
         assert model.rate_floor() == pytest.approx(max(alone, 1.3))
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from vae_lab.diagnosis.causes import Diagnosis, diagnose, evidence_of
 from vae_lab.diagnosis.verdict import describe, held_at_floor
-from vae_lab.linear_theory.spectrum import water_filling
+from vae_lab.linear_theory.water_filling import water_filling
 from vae_lab.runs.directory import SWEEP, read_curves, read_json, runs_of
 
 LINEAR_RATE = "theory/rate"

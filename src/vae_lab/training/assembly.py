@@ -32,8 +32,8 @@ class Parts:
         return max(remedy.end for remedy in self.remedies)
 
 
-REMEDIES = ("annealing", "free_bits", "control", "inference")  # config groups, each of one callback or none
-OFF = {"annealing": "constant", "free_bits": "off", "control": "off"}  # what sets no price of the rate
+# config groups, each of one callback or none, and their options that leave training as it is
+REMEDIES = {"annealing": "constant", "free_bits": "off", "control": "off", "inference": "joint"}
 
 
 def build_model(config: Mapping[str, Any], image_shape: tuple[int, int, int]) -> tuple[VAE, list[Remedy]]:
@@ -78,14 +78,14 @@ def build_remedies(config: Mapping[str, Any]) -> list[Remedy]:
 
 
 def check_exclusive(remedies: Mapping[str, Remedy]) -> None:
-    """Refuse two that each put a penalty in.
+    """Refuse two that each price the rate.
 
     Raises:
         ConfigError: naming both groups.
     """
-    owners = [group for group, remedy in remedies.items() if remedy.penalty is not None]
+    owners = [group for group, remedy in remedies.items() if remedy.prices_rate]
     if len(owners) > 1:
-        off = " or ".join(f"{group}={OFF[group]}" for group in owners)
+        off = " or ".join(f"{group}={REMEDIES[group]}" for group in owners)
         raise ConfigError(f"{owners[1]}: cannot go with {owners[0]} as chosen: both price the rate; take {off}")
 
 

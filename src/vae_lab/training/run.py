@@ -14,14 +14,15 @@ import torch
 from lightning.pytorch import Callback
 from lightning.pytorch.loggers import Logger
 
-from vae_lab.callbacks import Checkpoints, Diverged, Divergence, TrainingCurves, still_falling
+from vae_lab.callbacks import Checkpoints, Diverged, NonFiniteLoss, TrainingCurves, still_falling
 from vae_lab.checks import ConfigError, one_line
 from vae_lab.config.build import build
 from vae_lab.diagnosis.verdict import judge
+from vae_lab.linear_theory.prediction import theory
 from vae_lab.runs.directory import CHECKPOINTS, RESULT, write_json
 from vae_lab.training import loggers
 from vae_lab.training.assembly import Parts, assemble
-from vae_lab.training.objective import mean_image_distortion, objective, theory
+from vae_lab.training.objective import mean_image_distortion, objective
 from vae_lab.training.trainer import lengths, make_trainer, quieten, set_threads
 
 log = logging.getLogger(__name__)
@@ -108,7 +109,7 @@ def train_and_test(
     set_threads(config, data)
     recipe = {"config": dict(config), "image_shape": list(data.image_shape)}
     checkpoints = Checkpoints(directory / CHECKPOINTS, parts.end, recipe)
-    watchers = [TrainingCurves(), Divergence(), checkpoints, *([progress] if progress else [])]
+    watchers = [TrainingCurves(), NonFiniteLoss(), checkpoints, *([progress] if progress else [])]
     trainer = make_trainer(
         {**config, "trainer": config["trainer"] | lengths(config, data)},
         callbacks=[*parts.remedies, parts.evaluation, *watchers],
