@@ -221,3 +221,23 @@ def test_bad_arguments_are_refused_by_name():
         CapacityPenalty(-1)
     with pytest.raises(ValueError, match=r"^gamma=0: must be a finite number > 0"):
         CapacityPenalty(3.0, 0)
+
+
+def test_only_the_rate_itself_is_plain():
+    others = FreeBitsPenalty(epsilon=0.0), CapacityPenalty(1.0), ControlledPenalty(Adaptive(3.0))
+    assert PlainPenalty().plain
+    assert not any(penalty.plain for penalty in others)
+
+
+@every_controller
+def test_only_what_holds_the_distortion_has_a_target_of_it(law):
+    assert ControlledPenalty(CONTROLLERS[law]).distortion_target() == (3.0 if law == "geco" else None)
+    assert FreeBitsPenalty().distortion_target() is None
+
+
+@every_controller
+def test_a_number_of_the_controller_moves_with_the_state_dict(law):
+    kind = type(CONTROLLERS[law])
+    penalty, other = ControlledPenalty(kind(3.0)), ControlledPenalty(kind(5.0))
+    other.load_state_dict(penalty.state_dict())
+    assert other.controller.target == 3.0

@@ -83,13 +83,16 @@ class AR1(Prior):
     def __init__(self, delta: float, latent_dim: int, steps: int) -> None:
         super().__init__()
         number("delta", delta, above=0)
-        self.steps = sequence_length(steps, latent_dim)
+        self.steps, self.channels = sequence_length(steps, latent_dim), latent_dim // steps
         per_channel = delta * steps / latent_dim
         if per_channel > ar1_committed_rate(math.exp(-LARGEST_U), steps):
             raise ArgumentError("delta", delta, f"too much for {steps} steps; use more steps or more channels")
         innovation = solve_innovation(per_channel, steps)
         self.register_buffer("alpha", torch.tensor(math.sqrt(1 - innovation)))
         self.register_buffer("innovation", torch.tensor(innovation))
+
+    def __str__(self) -> str:
+        return f"AR(1), {self.steps} steps x {self.channels} channels, alpha = {float(self.alpha):.4g}"
 
     def sequence(self, z: Tensor) -> Tensor:
         """View a flat latent (..., D) as (..., steps, channels)."""

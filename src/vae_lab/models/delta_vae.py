@@ -102,9 +102,8 @@ class DeltaVAE(VAE):
 
     def commitment(self) -> str:
         """One line for a person, before training: the rate that is promised, and by what."""
-        if isinstance(self.prior, AR1):
-            steps, alpha = self.prior.steps, float(self.prior.alpha)
-            means = f"AR(1), {steps} steps x {self.latent_dim // steps} channels, alpha = {alpha:.4g}"
+        if self.variant == "ar1":
+            means = str(self.prior)
         else:
             low, high = float(self.stddev_low), float(self.stddev_high)
             means = f"independent, standard deviations from {low:.3g} to {high:.3g}"
