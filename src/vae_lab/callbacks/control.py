@@ -9,7 +9,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from vae_lab.callbacks.remedy import Remedy
-from vae_lab.checks import choice
+from vae_lab.checks import choice, keywords
 from vae_lab.elbo import controllers
 from vae_lab.elbo.penalties import Controlled
 from vae_lab.models import VAE
@@ -30,7 +30,9 @@ class Control(Remedy):
     """
 
     def __init__(self, law: str, **options: Any) -> None:
-        self.penalty: Controlled = Controlled(LAWS[choice("law", law, LAWS)](**options))
+        controller = LAWS[choice("law", law, LAWS)]
+        keywords(controller, options)
+        self.penalty: Controlled = Controlled(controller(**options))
 
     @property
     @override

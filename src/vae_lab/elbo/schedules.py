@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from vae_lab.checks import choice, integer, number
+from vae_lab.checks import choice, integer, keywords, number
 
 
 class Schedule(Protocol):
@@ -126,7 +126,9 @@ def make_schedule(schedule: str, **options: Any) -> Schedule:
     Raises:
         ValueError: for an unknown name or whatever the schedule refuses.
     """
-    return SCHEDULES[choice("schedule", schedule, SCHEDULES)](**options)
+    chosen = SCHEDULES[choice("schedule", schedule, SCHEDULES)]
+    keywords(chosen, options)
+    return chosen(**options)
 
 
 DECAYS = ("none", "linear", "cosine")

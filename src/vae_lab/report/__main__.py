@@ -1,10 +1,9 @@
 """``python -m vae_lab.report sweep=DIR|latest``: the table of a sweep again, as text, Markdown or LaTeX."""
 
-import sys
 from pathlib import Path
 
 from vae_lab.checks import ArgumentError, choice, number
-from vae_lab.console import command, read_options
+from vae_lab.console import CommandLine, command, read_options
 from vae_lab.report.matched import matched
 from vae_lab.report.show import finish
 from vae_lab.report.table import Content, content, rounded, show
@@ -32,10 +31,10 @@ def find_sweep(name: str) -> Path:
     return found
 
 
-def main() -> None:
+def main(line: CommandLine) -> None:
     """The command."""
     defaults = {"sweep": "latest", "format": "text", "match": "", "rate": "", "baseline": ""}
-    options, _ = read_options(sys.argv[1:], defaults)
+    options = read_options(line.overrides, defaults)
     form = choice("format", options["format"], ("text", "markdown", "latex"))
     sweep = find_sweep(options["sweep"])
     runs = read_runs(sweep)
