@@ -1,6 +1,7 @@
 """The command line as a person uses it: every mistake is one line with the key, its value and what is allowed."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -303,6 +304,12 @@ def test_a_sweep_says_it_once(cli):
     assert len(notes) == 1
     assert notes[0].endswith("(so in 2 of 4 runs)")
     assert outcome.out.startswith(notes[0])
+
+
+def test_the_environment_stays_as_it_was(cli):
+    before = dict(os.environ)
+    cli("--allow", "my_nets", "seed=-1")
+    assert dict(os.environ) == before
 
 
 COMMANDS = {

@@ -1,6 +1,5 @@
 """What the commands share: options, and how a command ends."""
 
-import os
 import signal
 from pathlib import Path
 
@@ -79,7 +78,6 @@ def test_a_strange_flag_is_refused(monkeypatch):
 
 def test_a_traceback_is_shown_on_demand(monkeypatch):
     def main(line):
-        os.environ["HYDRA_FULL_ERROR"] = "0"
         raise ArgumentError("k", -1, "must be >= 0")
 
     monkeypatch.setattr("sys.argv", ["command"])

@@ -91,6 +91,10 @@ def number(name: str, value: Any, *, low: float = -math.inf, above: float = -mat
 
     Raises:
         ArgumentError: when it is not, naming the argument, its value and what is allowed.
+
+    Example:
+        >>> number("beta", 4, low=0)
+        4.0
     """
     real = isinstance(value, (int, float)) and not isinstance(value, bool)
     if real and math.isfinite(value) and low <= value <= high and value > above:
@@ -139,6 +143,12 @@ def choice(name: str, value: Any, options: Iterable[str]) -> str:
 
     Raises:
         ArgumentError: when it is not, naming the argument, its value, the options and the nearest one.
+
+    Example:
+        >>> choice("split", "tset", ["train", "val", "test"])
+        Traceback (most recent call last):
+        ...
+        vae_lab.checks.ArgumentError: split=tset: must be one of train, val, test (did you mean test?)
     """
     options = list(options)
     if value in options:

@@ -1,6 +1,5 @@
 """``python -m vae_lab``: from the command line to one run, or to a sweep. Nothing here imports torch before it must."""
 
-import os
 import sys
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from vae_lab.config.compose import container
 from vae_lab.config.explain import explain
 from vae_lab.config.groups import CONF
 from vae_lab.config.names import override_values, run_name
-from vae_lab.console import endings, read_command_line
+from vae_lab.console import endings, environment, read_command_line
 from vae_lab.runs.directory import SWEEP, read_json
 
 
@@ -81,15 +80,15 @@ def perform(config: DictConfig, about: HydraConf) -> float:
 def main() -> None:
     """Run Hydra over ``job``."""
     with endings():
-        os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands exceptions on; they are put into words at the end
         line = read_command_line(sys.argv[1:])
-        os.environ[ALLOW_VARIABLE] = ",".join(line.modules)
         flags = line.flags
         if {"--cfg", "-c"} & set(flags):
             flags = [flag for flag in flags if flag not in ("-m", "--multirun")]
         own = ["--config-dir", str(line.config_dir)] if line.config_dir else []
         sys.argv[1:] = [*own, *flags, *line.overrides]
+        hands_on = {"HYDRA_FULL_ERROR": "1"}  # Hydra hands exceptions on, to be put into words here
         try:
-            hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(job)()
+            with environment(hands_on | {ALLOW_VARIABLE: ",".join(line.modules)}):
+                hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(job)()
         except (HydraException, OmegaConfBaseException) as error:
             raise explain(error, line.overrides, line.config_dir) from error

@@ -13,7 +13,7 @@ from types import FrameType
 from typing import Any
 
 from vae_lab.checks import ArgumentError, ConfigError, Interrupted, RunFailed, did_you_mean
-from vae_lab.config.build import allowing
+from vae_lab.config.build import ALLOW_VARIABLE
 from vae_lab.config.names import key_and_text, with_plus
 
 CONFIG_DIR = ("--config-dir", "-cd")
@@ -128,8 +128,23 @@ def command(main: Callable[[CommandLine], None], usage: str) -> None:
         line = read_command_line(sys.argv[1:])
         if line.flags:
             raise ConfigError.part(line.flags[0], "no such flag; --help lists what there is")
-        with allowing(line.modules):
+        with environment({ALLOW_VARIABLE: ",".join(line.modules)}):
             main(line)
+
+
+@contextmanager
+def environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Set these environment variables until the block ends."""
+    outer = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in outer.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 @contextmanager

@@ -30,7 +30,12 @@ def run_overrides(overrides: Iterable[str]) -> list[str]:
 
 
 def run_name(overrides: Sequence[str]) -> str:
-    """A directory name made of the overrides: readable, safe in a path, hashed where it had to be changed or cut."""
+    """A directory name made of the overrides: readable, safe in a path, hashed where it had to be changed or cut.
+
+    Example:
+        >>> run_name(["+experiment=smoke", "model.beta=4"]), run_name([])
+        ('model.beta=4', 'defaults')
+    """
     text = ",".join(run_overrides(overrides)) or "defaults"
     name = re.sub(r"[^\w.,=+-]", "_", text)[:LONGEST_NAME]
     return name if name == text else f"{name[: LONGEST_NAME - 9]}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
@@ -43,7 +48,12 @@ def experiment_name(overrides: Sequence[str]) -> str:
 
 
 def override_values(overrides: Sequence[str]) -> dict[str, Any]:
-    """The overrides that tell runs apart as ``{key: value}``, with values of their own type."""
+    """The overrides that tell runs apart as ``{key: value}``, with values of their own type.
+
+    Example:
+        >>> override_values(["+experiment=smoke", "model.beta=4", "free_bits=off"])
+        {'model.beta': 4, 'free_bits': 'off'}
+    """
     parser = OverridesParser.create()
     return {key_and_text(o)[0]: primitive(parser.parse_override(o).value()) for o in run_overrides(overrides)}
 

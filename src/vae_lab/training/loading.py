@@ -1,6 +1,7 @@
 """Trained models back from disk. A checkpoint is data: loading one never runs code that it brings."""
 
 import pickle
+import warnings
 import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -48,7 +49,9 @@ def read_checkpoint(file: Path) -> dict[str, Any]:
         ArgumentError: when it is truncated, holds anything else, or was not written by this vae_lab.
     """
     try:
-        content = torch.load(file, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Detected pickle protocol", UserWarning)  # what it holds is refused below
+            content = torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         problem = "refused, it holds more than tensors and primitives or is no checkpoint"
         raise ArgumentError("path", file, problem) from error
@@ -80,9 +83,10 @@ def load(path: str | Path, device: str | torch.device = "cpu", allow: Iterable[s
         >>> import tempfile
         >>> from vae_lab.config.compose import compose_config
         >>> from vae_lab.training.run import execute
-        >>> run = Path(tempfile.mkdtemp())
-        >>> result = execute(compose_config(["trainer.max_steps=2", "trainer.val_check_interval=1"]), run, {})
-        >>> model = load(run)
+        >>> config = compose_config(["trainer.max_steps=2", "trainer.val_check_interval=1", "evaluation.k=0"])
+        >>> with tempfile.TemporaryDirectory() as run:
+        ...     result = execute(config, Path(run), overrides={})
+        ...     model = load(run)
         >>> model.sample(3).shape
         torch.Size([3, 1, 8, 8])
     """
