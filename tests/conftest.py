@@ -83,8 +83,6 @@ def cli(tmp_path, monkeypatch, capsys) -> Callable[..., Outcome]:
             main()
         except SystemExit as stop:
             code = stop.code
-        finally:
-            monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
         said = capsys.readouterr()
         if isinstance(code, str):
             return Outcome(1, said.out, said.err + code)

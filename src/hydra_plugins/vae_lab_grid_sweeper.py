@@ -38,12 +38,13 @@ class GridSweeper(BasicSweeper):
             ConfigError: before anything runs, for the first job that does not fit, or a directory that is in use.
             RunFailed: at the end, when runs failed.
         """
-        from vae_lab.cli import Interrupted, RunFailed
+        from vae_lab.checks import Interrupted, RunFailed
         from vae_lab.config.build import allow_flags
         from vae_lab.config.compose import container
         from vae_lab.report.show import finish
         from vae_lab.sweep.grid import check_directories, dotted, expand
         from vae_lab.sweep.record import begin
+        from vae_lab.training.coefficients import sweep_warning
         from vae_lab.training.run import check
         from vae_lab.training.trainer import quieten
 
@@ -56,8 +57,8 @@ class GridSweeper(BasicSweeper):
         directory = Path(self.config.hydra.sweep.dir)
         check_directories(directory, jobs)
         quieten()
-        for job in jobs:
-            check(container(self.compose(job)))
+        if late := sweep_warning([check(container(self.compose(job))) for job in jobs]):
+            print(f"note: {late}")
         directory.mkdir(parents=True, exist_ok=True)
         OmegaConf.save(self.config, directory / "multirun.yaml")
         begin(directory, len(jobs), swept, [*allow_flags(), *sys.argv[1:]])

@@ -1,7 +1,6 @@
 """``python -m vae_lab.diagnose run=DIR|latest``: from the figures of a run to the cause of its collapse."""
 
 import shlex
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from omegaconf import OmegaConf
 from vae_lab.checks import ArgumentError, choice, number
 from vae_lab.config.build import allow_flags
 from vae_lab.config.names import key_and_text
-from vae_lab.console import command
+from vae_lab.console import CommandLine, command
 from vae_lab.diagnosis.causes import Diagnosis, Evidence, diagnose
 from vae_lab.report.table import show, words_table
 from vae_lab.runs.directory import find_run, read_json
@@ -50,7 +49,7 @@ def retry(overrides: Sequence[str], change: Mapping[str, Any]) -> str:
     )
 
 
-def evidence_elsewhere(given: Mapping[str, str], data: list[str]) -> Evidence:
+def evidence_elsewhere(given: Mapping[str, str], data: list[str], config_dir: Path | None = None) -> Evidence:
     """The evidence that a person gives of a training elsewhere, and what the data pay for where they are given.
 
     Raises:
@@ -66,10 +65,10 @@ def evidence_elsewhere(given: Mapping[str, str], data: list[str]) -> Evidence:
     eigenvalues: list[float] = []
     pixels = int(figures["pixels"]) if "pixels" in figures else None
     if data:
-        from vae_lab.theory import prepare
+        from vae_lab.training.prediction import predict
 
         pick = [f"likelihood={kind}", *([f"likelihood.variance={variance}"] if variance is not None else [])]
-        prepared = prepare([*data, *pick, f"model.latent_dim={latent_dim}"])
+        prepared = predict([*data, *pick, f"model.latent_dim={latent_dim}"], config_dir)
         if pixels not in (None, len(prepared.eigenvalues)):
             raise ArgumentError("pixels", pixels, f"the data have {len(prepared.eigenvalues)}")
         eigenvalues, pixels = prepared.eigenvalues[:latent_dim].tolist(), len(prepared.eigenvalues)
@@ -126,16 +125,16 @@ ELSEWHERE = {
 }
 
 
-def main() -> None:
+def main(line: CommandLine) -> None:
     """The command."""
-    pairs = [argument.partition("=") for argument in sys.argv[1:]]
+    pairs = [argument.partition("=") for argument in line.overrides]
     options = {key: value for key, equals, value in pairs if equals}
     if strange := [key for key, equals, _ in pairs if not equals]:
         raise ValueError(f"{strange[0]}: must be KEY=VALUE; see python -m vae_lab.diagnose --help")
     if set(options) & set(KNOWN) and "run" not in options:
         data = [f"{key}={value}" for key, value in options.items() if key not in KNOWN]
         known = {key: value for key, value in options.items() if key in KNOWN}
-        show_diagnosis(diagnose(evidence_elsewhere(known, data)), None)
+        show_diagnosis(diagnose(evidence_elsewhere(known, data, line.config_dir)), None)
         return
     if unknown := [key for key in options if key != "run"]:
         raise ValueError(f"{unknown[0]}: no such option beside run; see python -m vae_lab.diagnose --help")

@@ -295,12 +295,12 @@ def test_report_answers_mistakes_in_one_line(sweep, arguments, words, monkeypatc
     assert words in str(stop.value.code)
 
 
-def test_report_prints_markdown(sweep, monkeypatch, capsys):
+def test_report_prints_markdown(sweep, capsys):
+    from vae_lab.console import read_command_line
     from vae_lab.report.__main__ import main
 
     directory = sweep(result(eps=0), result("full", 0.0, eps=1))
-    monkeypatch.setattr("sys.argv", ["report", f"sweep={directory}", "format=markdown"])
-    main()
+    main(read_command_line([f"sweep={directory}", "format=markdown"]))
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("| eps | ELBO | KL (rate) |")
     assert [line.split(" | ")[0] for line in lines[2:]] == ["| 0", "| 1"]

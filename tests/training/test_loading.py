@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import vae_lab
+from vae_lab.checks import ArgumentError
 from vae_lab.evaluate import evaluate
 from vae_lab.runs.directory import read_json
 
@@ -118,6 +119,16 @@ def test_a_checkpoint_of_somebody_else_is_refused(tmp_path):
         vae_lab.load(tmp_path / "theirs.ckpt")
 
 
+@pytest.mark.parametrize("number", [None, 1, 99])
+def test_a_checkpoint_of_another_vae_lab_is_refused(trained, number, tmp_path):
+    content = torch.load(trained / "checkpoints" / "best.ckpt", weights_only=True)
+    content["vae_lab"]["format"] = number
+    torch.save(content, tmp_path / "old.ckpt")
+    with pytest.raises(ArgumentError, match=r"old\.ckpt: was written by another vae_lab") as caught:
+        vae_lab.load(tmp_path / "old.ckpt")
+    assert (caught.value.argument, caught.value.value) == ("path", tmp_path / "old.ckpt")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -145,11 +156,11 @@ def test_evaluate_answers_mistakes_in_one_line(arguments, message, trained, tmp_
     assert "\n" not in str(stop.value.code)
 
 
-def test_evaluate_prints_what_the_run_recorded(trained, monkeypatch, capsys):
+def test_evaluate_prints_what_the_run_recorded(trained, capsys):
+    from vae_lab.console import read_command_line
     from vae_lab.evaluate import main
 
-    monkeypatch.setattr("sys.argv", ["evaluate", f"run={trained}"])
-    main()
+    main(read_command_line([f"run={trained}"]))
     printed = capsys.readouterr().out
     elbo = read_json(trained / "result.json")["metrics"]["test/elbo"]
     assert [line.split()[1:] for line in printed.splitlines() if "test/elbo" in line] == [[f"{elbo:.4f}"] * 2]

@@ -9,12 +9,23 @@ from torch import Tensor
 from typing_extensions import override
 
 from vae_lab.callbacks.remedy import Remedy
-from vae_lab.checks import choice
+from vae_lab.checks import choice, keywords
 from vae_lab.elbo.controllers import Adaptive, Controller, Geco, ProportionalIntegral
 from vae_lab.elbo.penalties import ControlledPenalty
 from vae_lab.models import VAE
 
 LAWS: dict[str, type[Controller]] = {"adaptive": Adaptive, "pi": ProportionalIntegral, "geco": Geco}
+
+
+def make_controller(law: str, options: Mapping[str, Any]) -> Controller:
+    """The controller of that name with its arguments.
+
+    Raises:
+        ArgumentError: for an unknown name, or whatever the controller refuses.
+    """
+    controller = LAWS[choice("law", law, LAWS)]
+    keywords(controller, options)
+    return controller(**options)
 
 
 class Control(Remedy):
@@ -30,8 +41,9 @@ class Control(Remedy):
     """
 
     def __init__(self, law: str | Controller, **options: Any) -> None:
-        controller = LAWS[choice("law", law, LAWS)](**options) if isinstance(law, str) else law
-        self.penalty: ControlledPenalty = ControlledPenalty(controller)
+        self.penalty: ControlledPenalty = ControlledPenalty(
+            make_controller(law, options) if isinstance(law, str) else law
+        )
 
     @property
     @override

@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from vae_lab.checks import choice, integer, number
+from vae_lab.checks import choice, integer, keywords, number
 
 
 class Schedule(Protocol):
@@ -157,7 +157,9 @@ def make_schedule(schedule: str, **options: Any) -> Schedule:
         >>> make_schedule("linear", steps=100)
         Linear(steps=100, start=0.0, stop=1.0)
     """
-    return SCHEDULES[choice("schedule", schedule, SCHEDULES)](**options)
+    chosen = SCHEDULES[choice("schedule", schedule, SCHEDULES)]
+    keywords(chosen, options)
+    return chosen(**options)
 
 
 DECAYS = ("none", "linear", "cosine")

@@ -1,10 +1,9 @@
 """``python -m vae_lab.report sweep=DIR|latest``: the table of a sweep again, as text, Markdown or LaTeX."""
 
-import sys
 from pathlib import Path
 
 from vae_lab.checks import ArgumentError, choice, number
-from vae_lab.console import command, read_options
+from vae_lab.console import CommandLine, command, read_options
 from vae_lab.report.matched import matched
 from vae_lab.report.show import finish
 from vae_lab.report.table import Content, content, rounded, show
@@ -12,12 +11,14 @@ from vae_lab.runs.directory import SWEEP, latest
 from vae_lab.runs.run import read_runs, swept_keys, text
 from vae_lab.runs.setting import settings_of
 
-USAGE = """python -m vae_lab.report sweep=DIR|latest [format=text|markdown|latex] [match=KEY rate=R [baseline=V]]
+USAGE = """python -m vae_lab.report [sweep=DIR|latest] [format=text|markdown|latex] [match=KEY rate=R [baseline=V]]
 
-Prints the table of a sweep and writes its summary.csv and settings.csv anew; also in the middle of a sweep.
-  format      text (the default), markdown, or latex (needs booktabs)
-  match rate  for each value of KEY, such as model, the distortion at the rate R (nats), interpolated between its runs
-  baseline    the value of KEY from which all others start: its runs count among each of theirs"""
+Prints the table of a sweep and writes its summary.csv and settings.csv again. It works while the sweep is running, too.
+  sweep     a sweep directory, or latest, which is the default
+  format    text, which is the default, markdown, or latex, which needs the package booktabs
+  match     compares the values of KEY, such as model, by their distortion at the same rate
+  rate      that rate, in nats per image; the distortion is interpolated between runs
+  baseline  the value of KEY from which all others start: its runs count for each of them"""
 
 
 def find_sweep(name: str) -> Path:
@@ -32,10 +33,10 @@ def find_sweep(name: str) -> Path:
     return found
 
 
-def main() -> None:
+def main(line: CommandLine) -> None:
     """The command."""
     defaults = {"sweep": "latest", "format": "text", "match": "", "rate": "", "baseline": ""}
-    options, _ = read_options(sys.argv[1:], defaults)
+    options = read_options(line.overrides, defaults)
     form = choice("format", options["format"], ("text", "markdown", "latex"))
     sweep = find_sweep(options["sweep"])
     runs = read_runs(sweep)

@@ -62,7 +62,7 @@ def expand(
     everywhere = {key for key in optional if all(any(o.startswith(f"{key}=") for o in job) for job in jobs)}
     for key in sorted(optional - everywhere):
         if not is_setting(key):
-            raise ConfigError(explain_key(key, arguments))
+            raise explain_key(key, arguments)
         print(f"note: {key} is swept by the experiment, but not in runs whose parts have no such setting")
     return [list(job) for job in jobs], [key for key in order if len(grid[key]) > 1 and key in used]
 

@@ -4,7 +4,7 @@ import logging
 import math
 import platform
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -22,20 +22,23 @@ from vae_lab.linear_theory.prediction import theory
 from vae_lab.runs.directory import CHECKPOINTS, RESULT, write_json
 from vae_lab.training import loggers
 from vae_lab.training.assembly import Parts, assemble
+from vae_lab.training.coefficients import late_schedules
+from vae_lab.training.loading import recipe_of
 from vae_lab.training.objective import mean_image_distortion, objective
 from vae_lab.training.trainer import lengths, make_trainer, quieten, set_threads
 
 log = logging.getLogger(__name__)
 
 
-def check(config: Mapping[str, Any]) -> None:
-    """Build everything and throw it away: what passes here can start.
+def check(config: Mapping[str, Any]) -> list[str]:
+    """Build everything and throw it away: what passes here can start. Returns what a person should know before.
 
     Raises:
         ConfigError: for whatever does not fit, by name.
     """
-    assemble(config)
+    parts = assemble(config)
     make_trainer(config, logger=False, enable_progress_bar=False)
+    return late_schedules(config, parts.data)
 
 
 def execute(
@@ -45,6 +48,7 @@ def execute(
     progress: Callback | None = None,
     name: str = "run",
     group: str = "",
+    announce: Callable[[str], None] = log.warning,
 ) -> dict[str, Any]:
     """Train and test one model, and keep ``result.json`` true at each stage, whatever happens.
 
@@ -55,6 +59,7 @@ def execute(
         progress: the progress bar, if any.
         name: what loggers call the run.
         group: what loggers call the sweep it belongs to.
+        announce: takes what a person should know before training starts, a line each.
 
     Returns:
         The content of ``result.json``: of a run that finished or diverged.
@@ -81,6 +86,8 @@ def execute(
     opened: list[Any] = []
     try:
         parts = assemble(config)
+        for line in late_schedules(config, parts.data):
+            announce(line)
         opened.append(loggers.CSV(directory))
         for key, node in (config["logger"] or {}).items():
             extra = {"directory": directory, "name": name, "group": group, "config": config}
@@ -107,7 +114,7 @@ def train_and_test(
     """Fit, take the best checkpoint, test it; returns the entries of ``result.json`` that come from it."""
     data, model = parts.data, parts.model
     set_threads(config, data)
-    recipe = {"config": dict(config), "image_shape": list(data.image_shape)}
+    recipe = recipe_of(config, data.image_shape)
     checkpoints = Checkpoints(directory / CHECKPOINTS, parts.end, recipe)
     watchers = [TrainingCurves(), NonFiniteLoss(), checkpoints, *([progress] if progress else [])]
     trainer = make_trainer(
