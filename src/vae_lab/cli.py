@@ -22,7 +22,6 @@ from vae_lab.config.compose import container
 from vae_lab.config.explain import explain
 from vae_lab.config.groups import CONF
 from vae_lab.config.names import run_name, values, with_plus
-from vae_lab.runs.directory import SWEEP, read_json
 
 FLAGS_WITH_VALUE = (
     *("--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd"),
@@ -101,11 +100,11 @@ def perform(config: DictConfig, about: HydraConf) -> float:
     from vae_lab.training.run import execute
 
     directory, overrides = Path(about.runtime.output_dir), list(about.overrides.task)
-    name, sweep = run_name(overrides), Path(about.sweep.dir)
-    position = Position.of(read_json(sweep / SWEEP), about.job.num if about.mode == RunMode.MULTIRUN else None)
+    name = run_name(overrides)
+    position = Position.of(directory) if about.mode == RunMode.MULTIRUN else None
     progress = StepProgress(str(position or ""), position.time_left() if position else "")
     try:
-        group = sweep.name if position else ""
+        group = directory.parent.name if position else ""
         result = execute(plain, directory, values(overrides), progress, name, group)
     except Exception as error:
         reason = str(error) if isinstance(error, ConfigError) else one_line(error)
@@ -114,12 +113,14 @@ def perform(config: DictConfig, about: HydraConf) -> float:
             print(f"{position} {name}: failed: {message}", flush=True)
         raise RunFailed(message) from error
     if position:
-        print(f"{position} {name}: {summary_line(result)}; {position.time_left(finished=1)}", flush=True)
+        said = filter(None, (summary_line(result), position.time_left()))
+        print(f"{position} {name}: {'; '.join(said)}", flush=True)
     else:
         show_run(directory, result)
         if about.sweeper.get("params"):
             print("note: this was one run; the experiment has a grid, which -m sweeps")
-    return float(result["metrics"].get("test/elbo", "nan"))
+    elbo = result.figure("elbo")
+    return float("nan") if elbo is None else elbo
 
 
 def main() -> None:

@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from vae_lab.checks import ArgumentError, ConfigError
-from vae_lab.runs.directory import CHECKPOINTS, find_run, read_json
+from vae_lab.runs.find import find_run
+from vae_lab.runs.names import CHECKPOINTS
+from vae_lab.runs.result import Result
 
 if TYPE_CHECKING:
     from vae_lab.models import VAE
+
+CHECKPOINT_FORMAT = 2  # of the recipe that a checkpoint holds beside its weights
 
 
 def checkpoint_of(path: str | Path) -> Path:
@@ -25,11 +29,10 @@ def checkpoint_of(path: str | Path) -> Path:
     if file.is_file():
         return file
     run = find_run(str(path))
-    result = read_json(run / "result.json") or {}
-    name = str(result.get("checkpoint", "last.ckpt")).split(" ")[0]
-    found = run / CHECKPOINTS / name
+    result = Result.read(run)
+    found = run / CHECKPOINTS / (result.checkpoint or "last.ckpt")
     if not found.is_file():
-        raise ArgumentError("run", run, f"has no checkpoint (status {result.get('status')}: {result.get('reason')})")
+        raise ArgumentError("run", run, f"has no checkpoint (status {result.status}: {result.reason})")
     return found
 
 
@@ -48,6 +51,10 @@ def read_checkpoint(file: Path) -> dict[str, Any]:
     recipe = content.get("vae_lab") if isinstance(content, dict) else None
     if not isinstance(recipe, dict) or "config" not in recipe or "state_dict" not in content:
         raise ValueError(f"{file}: was not written by vae_lab: it does not say which model it holds")
+    if "format" not in recipe:
+        raise ValueError(f"{file}: a checkpoint of vae_lab 0.1.0, which this version no longer loads; train it again")
+    if recipe["format"] != CHECKPOINT_FORMAT:
+        raise ValueError(f"{file}: has format {recipe['format']}, this vae_lab loads format {CHECKPOINT_FORMAT}")
     return dict(content)
 
 
