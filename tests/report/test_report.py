@@ -214,8 +214,21 @@ def test_a_terminal_shows_what_fits_and_says_what_does_not(sweep, monkeypatch, c
         assert (heading in left_out) != (set(heading.split()) <= set(table.split()))
 
 
+def test_over_several_seeds_extents_go_below_their_figure_where_the_terminal_is_narrow(sweep, monkeypatch, capsys):
+    directory = sweep(*seeds("full", beta=4), *seeds("none", beta=1))
+    finish(directory)
+    assert "3.00 [3.00, 3.00]" in capsys.readouterr().out
+    terminal(monkeypatch, 60)
+    finish(directory)
+    narrow = capsys.readouterr().out
+    table = narrow.partition("\n\nnot shown, but in settings.csv: seeds, ELBO")[0]
+    assert all(heading in table for heading in ("beta", "KL (rate)", "MI", "shuffle", "collapse"))
+    assert "3.00 [" not in table
+    assert "  [3.00, 3.00]" in table
+
+
 def test_columns_leave_by_rank():
-    table = Content(["a", "b", "c", "d"], [["1", "2" * 20, "3", "4"]], ranks=[0, 1, 2, 0])
+    table = Content(["a", "b", "c", "d"], [["1", "2" * 20, "3", "4"]], ranks=[0, 3, 4, 0])
     assert table.fitting(1000) == (table, [])
     narrow, left_out = table.fitting(20)
     assert narrow.headings == ["a", "c", "d"]

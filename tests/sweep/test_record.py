@@ -73,3 +73,18 @@ def test_the_beginning_is_announced(tmp_path, capsys):
 
 def test_durations_in_words():
     assert [duration(s) for s in (4.4, 75, 7300)] == ["4 s", "1 min 15 s", "2 h 1 min"]
+
+
+def test_a_sweep_whose_directories_have_names_of_their_own_is_followed_too(cli, tmp_path):
+    short = ("trainer.max_steps=5", "trainer.val_check_interval=5", "trainer.log_every_n_steps=5", "evaluation.k=0")
+    outcome = cli("-m", "seed=0,1", "hydra.sweep.dir=mine", "hydra.sweep.subdir=job${hydra.job.num}", *short)
+    assert outcome.code == 0, outcome.err
+    assert SweepRecord.read(tmp_path / "mine").jobs == ["job0", "job1"]
+    assert "\n[1/2] trainer" in outcome.out
+    assert "\n[2/2] trainer" in outcome.out
+    assert str(Position.of(tmp_path / "mine" / "job1")) == "[2/2]"
+
+
+def test_jobs_that_would_share_a_directory_are_refused(cli):
+    outcome = cli("-m", "seed=0,1", "hydra.sweep.dir=mine", "hydra.sweep.subdir=one")
+    assert (outcome.code, "two runs would share the directory mine/one" in outcome.err) == (1, True)

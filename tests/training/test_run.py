@@ -107,6 +107,17 @@ def test_the_unbiased_mmd_survives_any_evaluation_batch(compose_config, tmp_path
     assert result.checkpoint == "best.ckpt"
 
 
+def test_curves_are_on_disk_row_by_row_and_go_on_where_they_ended(tmp_path):
+    from vae_lab.training.loggers import CSV
+
+    first = CSV(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    first.log_metrics({"train/rate": 1.0}, step=3)
+    assert curve(tmp_path, "train/rate") == {4: 1.0}
+    CSV(tmp_path).log_metrics({"train/rate": 2.0}, step=4)
+    assert curve(tmp_path, "train/rate") == {4: 1.0, 5: 2.0}
+
+
 def test_a_service_that_breaks_leaves_the_run_finished(compose_config, tmp_path, monkeypatch):
     from vae_lab.training.loggers import WandB
 

@@ -138,7 +138,8 @@ def empty_rate(e: Evidence) -> Cause | None:
     """The method holds the rate up, and z carries nothing all the same."""
     if not e.held_at_floor:
         return None
-    words = f"the method holds the rate at {e.rate_floor:.3g} nats, but z carries nothing"
+    nats = "nat" if e.rate_floor == 1 else "nats"
+    words = f"the method holds the rate at {e.rate_floor:.3g} {nats}, but z carries nothing"
     if e.price < -GENTLE:
         return Cause(
             "floor", f"{words}: γ = {-e.price:g} outweighs the distortion", ESTABLISHED, {"annealing.gamma": GENTLE}

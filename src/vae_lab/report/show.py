@@ -29,12 +29,13 @@ def finish(directory: Path) -> str:
     settings = settings_of(runs, keys)
     write_csv(directory / SUMMARY, [summary_row(run, keys) for run in runs])
     write_csv(directory / SETTINGS, [setting_row(setting) for setting in settings])
-    show_content(content(runs, keys), SUMMARY)
+    seeded = any(len(setting.runs) > 1 for setting in settings)
+    show_content(content(runs, keys), SETTINGS if seeded else SUMMARY)
     say(sentences(runs, keys))
     if sweep.waiting:
         print(f"{sweep.waiting} of {len(sweep.record.jobs if sweep.record else [])} runs have not started.")
     print(f"table: {directory / SUMMARY}  settings: {directory / SETTINGS}")
-    print(f"next: {after_sweep(sweep, seeded=any(len(setting.runs) > 1 for setting in settings))}")
+    print(f"next: {after_sweep(sweep, seeded)}")
     failed = [run.name for run in runs if run.result.status == "failed"]
     return f"{len(failed)} of {len(runs)} runs failed: {'; '.join(failed)}" if failed else ""
 

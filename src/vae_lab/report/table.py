@@ -12,6 +12,7 @@ from rich.table import Table
 
 from vae_lab.report.latex import escape
 
+IMPORTANT = 2  # up to this rank a column is worth cells of two lines
 WIDE = 1000  # columns: more than any table needs
 
 
@@ -48,13 +49,35 @@ class Content:
         return table
 
     def fitting(self, width: int) -> tuple["Content", list[str]]:
-        """The table with as many columns as a width takes, and the headings of those left out."""
+        """The table with as many columns as a width takes, and the headings of those left out.
+
+        Where the important ones do not fit, extents such as ``[2.9, 3.1]`` go below their figure.
+        """
+        kept = self.kept(width)
+        if any(rank <= IMPORTANT and i not in kept for i, rank in enumerate(self.ranks)):
+            stacked = self.stacked()
+            kept = stacked.kept(width)
+            return stacked.only(kept), self.without(kept)
+        return self.only(kept), self.without(kept)
+
+    def kept(self, width: int) -> set[int]:
+        """The columns that fit, taken in the order of their ranks."""
         ranks = list(self.ranks) or [0] * len(self.headings)
         kept = {i for i, rank in enumerate(ranks) if rank == 0}
         for i in sorted(range(len(ranks)), key=ranks.__getitem__):
             if self.only({*kept, i}).width <= width:
                 kept.add(i)
-        return self.only(kept), [title for i, title in enumerate(self.headings) if i not in kept]
+        return kept
+
+    def without(self, kept: set[int]) -> list[str]:
+        """The headings of all other columns."""
+        return [title for i, title in enumerate(self.headings) if i not in kept]
+
+    def stacked(self) -> "Content":
+        """The same table with each extent below its figure."""
+        figures = len(self.headings) - self.words
+        rows = [[cell.replace(" [", "\n[") if i < figures else cell for i, cell in enumerate(row)] for row in self.rows]
+        return replace(self, rows=rows)
 
     def only(self, columns: set[int]) -> "Content":
         """The same table with these columns."""
