@@ -73,4 +73,4 @@ def test_other_figures():
         "2.000 nats of at most 5.70 (log N)"
     )
     assert said("KL (rate)", rate=1.0, rate_floor=1.0, held_at_floor=True) == "1.000 nats, held at its floor of 1"
-    assert said("batch-wise terms", batchwise_terms="the MMD") == "the MMD"
+    assert said("batch-wise terms", batchwise_terms="MMD") == "MMD: figures depend on the batch size"

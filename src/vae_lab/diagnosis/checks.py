@@ -29,7 +29,7 @@ def checks(evidence: Evidence) -> list[tuple[str, str]]:
         "mutual information": mutual_information(evidence),
         "KL (rate)": rate(evidence),
         "length": length(evidence),
-        "batch-wise terms": evidence.batchwise_terms,
+        "batch-wise terms": batchwise_terms(evidence),
     }
     return [(check, words) for check, words in found.items() if words]
 
@@ -108,3 +108,8 @@ def length(e: Evidence) -> str:
         return ""
     late = f"; the schedule ends later, at step {e.schedule_end}" if e.cut_short else ""
     return f"{e.steps} steps, {IMPROVING[e.unfinished]}{late}"
+
+
+def batchwise_terms(e: Evidence) -> str:
+    """What of the loss is computed over the batch."""
+    return f"{e.batchwise_terms}: figures depend on the batch size" if e.batchwise_terms else ""

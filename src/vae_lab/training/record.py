@@ -18,8 +18,8 @@ PACKAGES = ("vae_lab", "torch", "torchvision", "lightning", "torchmetrics", "hyd
 TRAITS: dict[str, dict[str, Any]] = {  # until each model declares its own
     "BetaVAE": {"rate_weight_key": "model.beta"},
     "DeltaVAE": {"plain_elbo": False, "holds_rate": True},
-    "BNVAE": {"plain_elbo": False, "holds_rate": True, "batchwise_terms": "batch normalisation of the posterior mean"},
-    "InfoVAE": {"plain_elbo": False, "batchwise_terms": "the MMD"},
+    "BNVAE": {"plain_elbo": False, "holds_rate": True, "batchwise_terms": "BN statistics"},
+    "InfoVAE": {"plain_elbo": False, "batchwise_terms": "MMD"},
 }
 
 
