@@ -159,7 +159,7 @@ def test_sweep_with_a_mistyped_key_runs_nothing(cli, tmp_path):
 def test_single_run_prints_table_and_next_command(cli, tmp_path):
     outcome = cli(*SHORT)
     assert outcome.code == 0
-    for words in ("ELBO", "KL (rate)", "verdict", "a constant mean image has distortion", "next: "):
+    for words in ("ELBO", "KL (rate)", "collapse", "a constant mean image has distortion", "next: "):
         assert words in outcome.out
     assert "\x1b" not in outcome.out
     assert "\r" not in outcome.out

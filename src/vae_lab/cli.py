@@ -18,7 +18,6 @@ from vae_lab.config.explain import explain
 from vae_lab.config.groups import CONF
 from vae_lab.config.names import override_values, run_name
 from vae_lab.console import endings, environment, read_command_line
-from vae_lab.runs.directory import SWEEP, read_json
 
 
 def job(config: DictConfig) -> float:
@@ -55,12 +54,12 @@ def perform(config: DictConfig, about: HydraConf) -> float:
     from vae_lab.training.run import execute
 
     directory, overrides = Path(about.runtime.output_dir), list(about.overrides.task)
-    name, sweep = run_name(overrides), Path(about.sweep.dir)
-    position = Position.of(read_json(sweep / SWEEP), about.job.num if about.mode == RunMode.MULTIRUN else None)
+    name = run_name(overrides)
+    position = Position.of(directory) if about.mode == RunMode.MULTIRUN else None
     progress = StepProgress(str(position or ""), position.time_left() if position else "")
     announce = {} if position else {"announce": lambda line: print(f"note: {line}", flush=True)}
     try:
-        group = sweep.name if position else ""
+        group = directory.parent.name if position else ""
         result = execute(plain, directory, override_values(overrides), progress, name, group, **announce)
     except Exception as error:
         reason = str(error) if isinstance(error, ConfigError) else one_line(error)
@@ -69,12 +68,14 @@ def perform(config: DictConfig, about: HydraConf) -> float:
             print(f"{position} {name}: failed: {message}", flush=True)
         raise RunFailed(message) from error
     if position:
-        print(f"{position} {name}: {summary_line(result)}; {position.time_left(finished=1)}", flush=True)
+        said = filter(None, (summary_line(result), position.time_left()))
+        print(f"{position} {name}: {'; '.join(said)}", flush=True)
     else:
         show_run(directory, result)
         if about.sweeper.get("params"):
             print("note: this was one run; the experiment has a grid, which -m sweeps")
-    return float(result["metrics"].get("test/elbo", "nan"))
+    elbo = result.figure("elbo")
+    return float("nan") if elbo is None else elbo
 
 
 def main() -> None:

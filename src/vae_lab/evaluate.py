@@ -7,7 +7,8 @@ from typing import Any
 
 from vae_lab.checks import choice, integer
 from vae_lab.console import CommandLine, command, read_options
-from vae_lab.runs.directory import RESULT, find_run, read_json
+from vae_lab.runs.find import find_run
+from vae_lab.runs.result import Result
 
 USAGE = """python -m vae_lab.evaluate [run=DIR|latest] [k=K] [split=train|val|test] [--allow MODULE]
 
@@ -54,11 +55,12 @@ def main(line: CommandLine) -> None:
         k = integer("k", int(options["k"]) if options["k"].isdecimal() else options["k"], low=0)
     figures = evaluate(run, k, options["split"])
 
-    from vae_lab.report.table import figures_table, show
+    from vae_lab.report.figures import figures_table
+    from vae_lab.report.table import show
 
-    result = read_json(run / RESULT) or {}
-    print(f"{run}: {result.get('checkpoint')}, {options['split']} split")
-    show(figures_table(figures, result.get("metrics") or {}))
+    result = Result.read(run)
+    print(f"{run}: {result.checkpoint} (step {result.checkpoint_step}), {options['split']} split")
+    show(figures_table(figures, result.metrics))
     print(f"next: {shlex.join(['python', '-m', 'vae_lab.diagnose', f'run={run}'])}")
 
 

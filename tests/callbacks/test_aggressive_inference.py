@@ -79,7 +79,7 @@ def test_what_does_not_train_does_not_move_by_a_bit(model, compose_config, fit):
 
 def test_every_step_counts_as_one(compose_config, tmp_path, curve):
     result = run.execute(compose_config(*ROWS, *LOGGED, "annealing=linear", "annealing.steps=10"), tmp_path, {})
-    assert result["steps"] == 20
+    assert result.steps == 20
     assert list(curve("train/loss")) == list(range(1, 21))
     assert list(curve("val/loss")) == [20]
     assert set(curve("coef/aggressive").values()) == {1.0}

@@ -67,9 +67,9 @@ def test_loss_of_a_validation_is_that_of_its_step(compose_config, tmp_path, curv
 def test_capacity_holds_the_rate(compose_config, tmp_path):
     settings = ("annealing.steps=50", "trainer.max_steps=150", "trainer.val_check_interval=150")
     result = run.execute(compose_config("annealing=capacity", "annealing.capacity=5", *settings), tmp_path, {})
-    assert result["metrics"]["test/rate"] == pytest.approx(5, abs=0.5)
-    assert result["rate_floor"] == 5
-    assert result["checkpoint"].startswith("best.ckpt")
+    assert result.metrics["test/rate"] == pytest.approx(5, abs=0.5)
+    assert result.rate_floor == 5
+    assert result.checkpoint == "best.ckpt"
 
 
 def test_warm_up_and_free_bits_move_both(compose_config, tmp_path, curve):
@@ -130,9 +130,9 @@ def test_best_is_chosen_after_the_last_of_all_ends(settings, end, compose_config
 def test_no_checkpoint_before_the_end_of_free_bits_is_best(compose_config, tmp_path):
     settings = ("free_bits=growing", "free_bits.steps=15", "trainer.val_check_interval=5", "free_bits.epsilon=3")
     result = run.execute(compose_config(*settings), tmp_path, {})
-    assert result["checkpoint"] in ("best.ckpt at step 15", "best.ckpt at step 20")
+    assert (result.checkpoint, result.checkpoint_step) in (("best.ckpt", 15), ("best.ckpt", 20))
     result = run.execute(compose_config(*settings, "free_bits.steps=21"), tmp_path / "late", {})
-    assert result["checkpoint"] == "last.ckpt at step 20"
+    assert (result.checkpoint, result.checkpoint_step) == ("last.ckpt", 20)
 
 
 @pytest.mark.parametrize(

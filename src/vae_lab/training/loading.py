@@ -9,19 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from vae_lab import __version__
 from vae_lab.checks import ArgumentError
-from vae_lab.runs.directory import CHECKPOINTS, find_run, read_json
+from vae_lab.runs.find import find_run
+from vae_lab.runs.names import CHECKPOINTS
+from vae_lab.runs.result import Result
 
 if TYPE_CHECKING:
     from vae_lab.models import VAE
 
-FORMAT = 2  # of the recipe, and of the weights' names; 0.1.0 had no number
+CHECKPOINT_FORMAT = 2  # of the recipe, and of the weights' names; 0.1.0 had no number
 
 
 def recipe_of(config: Mapping[str, Any], image_shape: tuple[int, int, int]) -> dict[str, Any]:
     """What a checkpoint says, beside its weights, of the model that it holds."""
-    return {"format": FORMAT, "config": dict(config), "image_shape": list(image_shape)}
+    return {"format": CHECKPOINT_FORMAT, "config": dict(config), "image_shape": list(image_shape)}
 
 
 def checkpoint_of(path: str | Path) -> Path:
@@ -34,11 +35,10 @@ def checkpoint_of(path: str | Path) -> Path:
     if file.is_file():
         return file
     run = find_run(str(path))
-    result = read_json(run / "result.json") or {}
-    name = str(result.get("checkpoint", "last.ckpt")).split(" ")[0]
-    found = run / CHECKPOINTS / name
+    result = Result.read(run)
+    found = run / CHECKPOINTS / (result.checkpoint or "last.ckpt")
     if not found.is_file():
-        raise ArgumentError("run", run, f"has no checkpoint (status {result.get('status')}: {result.get('reason')})")
+        raise ArgumentError("run", run, f"has no checkpoint (status {result.status}: {result.reason})")
     return found
 
 
@@ -61,9 +61,11 @@ def read_checkpoint(file: Path) -> dict[str, Any]:
     recipe = content.get("vae_lab") if isinstance(content, dict) else None
     if not isinstance(recipe, dict) or "config" not in recipe or "state_dict" not in content:
         raise ArgumentError("path", file, "was not written by vae_lab: it does not say which model it holds")
-    if recipe.get("format") != FORMAT:
-        problem = f"was written by another vae_lab than this one ({__version__}), which cannot read it; train it again"
-        raise ArgumentError("path", file, problem)
+    if "format" not in recipe:
+        raise ArgumentError("path", file, "a checkpoint of vae_lab 0.1.0, which no longer loads; train it again")
+    if recipe["format"] != CHECKPOINT_FORMAT:
+        found = f"has checkpoint format {recipe['format']}, this vae_lab loads format {CHECKPOINT_FORMAT}"
+        raise ArgumentError("path", file, found)
     return dict(content)
 
 
