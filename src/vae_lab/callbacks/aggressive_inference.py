@@ -33,6 +33,8 @@ class AggressiveInference(Remedy):
         patience: validations without a rise of the mutual information.
     """
 
+    reads = ("mutual_information",)
+
     def __init__(self, window: int = 10, most: int = 100, patience: int = 1) -> None:
         self.window, self.most, self.patience = integer("window", window), integer("most", most), patience
         integer("patience", patience)

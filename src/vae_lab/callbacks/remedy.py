@@ -1,7 +1,7 @@
 """What the callbacks that shape a training have in common: a penalty to put in, coefficients to move and to log."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from lightning.pytorch import Callback, Trainer
 from torch import Tensor
@@ -14,9 +14,13 @@ from vae_lab.models import VAE
 
 
 class Remedy(Callback):
-    """Base of them all. ``penalty``, where there is one, takes the place of the model's before training."""
+    """Base of them all. ``penalty``, where there is one, takes the place of the model's before training.
+
+    ``reads`` names the validation metrics that it reads.
+    """
 
     penalty: Penalty | None = None
+    reads: ClassVar[tuple[str, ...]] = ()
 
     @property
     def end(self) -> float:

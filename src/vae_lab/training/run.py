@@ -141,7 +141,7 @@ def train_and_test(
         "checkpoint": f"{chosen} at step {chosen_step}",
         "steps": steps,
         "batch_size": data.batch_size,
-        "importance_samples": parts.evaluation.k,
+        "importance_samples": (config["metrics"]["test"].get("nll") or {}).get("k", 0),
     }
 
 
