@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-SHORT = ("trainer.max_steps=20", "trainer.val_check_interval=10", "trainer.log_every_n_steps=5", "evaluation.k=2")
+SHORT = ("trainer.max_steps=20", "trainer.val_check_interval=10", "trainer.log_every_n_steps=5", "metrics.test.nll.k=2")
 
 MISTAKES = {
     "mistyped key": (["model.bet=1"], "model.bet=1: model=beta_vae has no bet (did you mean beta?); it has"),

@@ -18,6 +18,8 @@ Computes the figures of a trained model again, beside those that the run recorde
   split           test is the default
   --allow MODULE  a module of your own that the model's networks come from; repeat it for more"""
 
+NLL = {"_target_": "vae_lab.metrics.ImportanceWeightedNLL"}
+
 
 def evaluate(run: Path, k: int | None = None, split: str = "test", allow: tuple[str, ...] = ()) -> dict[str, Any]:
     """Return the figures of a run's checkpoint on a split by name, as ``result.json`` has them for the test split.
@@ -25,10 +27,10 @@ def evaluate(run: Path, k: int | None = None, split: str = "test", allow: tuple[
     Raises:
         ValueError: for a split or K that cannot be, and whatever ``load`` raises.
     """
-    from vae_lab.callbacks import Evaluation
     from vae_lab.config.build import allowing, build
     from vae_lab.data import Batches, ImageData
     from vae_lab.training.loading import checkpoint_of, load, read_checkpoint
+    from vae_lab.training.measures import build_evaluation
     from vae_lab.training.trainer import make_trainer, quieten, set_threads
 
     choice("split", split, ("train", "val", "test"))
@@ -38,8 +40,10 @@ def evaluate(run: Path, k: int | None = None, split: str = "test", allow: tuple[
     model = load(file, allow=allow)
     with allowing(allow):
         data = build(config["data"], "data", ImageData, seed=config["seed"])
-        node = config["evaluation"] | ({} if k is None else {"k": k})
-        evaluation = build(node, "evaluation", Evaluation, data_range=data.value_range)
+        metrics = config["metrics"]
+        if k is not None:
+            metrics["test"]["nll"] = {**NLL, **(metrics["test"].get("nll") or {}), "k": k}
+        evaluation = build_evaluation(metrics, model, data)
     set_threads(config, data)
     trainer = make_trainer(config, callbacks=[evaluation], logger=False, enable_progress_bar=False)
     trainer.test(model, Batches(partial(data.eval_stream, split)), verbose=False)

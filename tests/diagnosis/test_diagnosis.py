@@ -9,7 +9,7 @@ import pytest
 from vae_lab.runs.run import Run
 from vae_lab.training.run import execute
 
-STEPS = ("trainer.max_steps=600", "trainer.val_check_interval=60", "evaluation.k=0")
+STEPS = ("trainer.max_steps=600", "trainer.val_check_interval=60", "metrics.test.nll.k=0")
 CAUSES = {
     "averaged": ("averaged", "established", ["model.distortion_reduction=mean"]),
     "averaged, held by free bits": ("averaged", "established", ["+case=averaged_free_bits"]),

@@ -26,7 +26,7 @@ LEARNED = ("likelihood=gaussian_learned", "model.latent_dim=3", "likelihood.vari
 
 
 def train(directory, *overrides):
-    return execute(compose_config(["+experiment=linear_oracle", "evaluation.k=0", *overrides]), directory, {})
+    return execute(compose_config(["+experiment=linear_oracle", "metrics.test.nll.k=0", *overrides]), directory, {})
 
 
 def assert_agrees(result, collapsed, rates=None):

@@ -47,7 +47,7 @@ def test_remedies_share_the_decoder_but_where_they_say_otherwise():
     base = compose_config(["+experiment=remedies"])
     for remedy in groups()["remedy"]:
         config = compose_config(["+experiment=remedies", f"+remedy={remedy}"])
-        same = ("data", "encoder", "likelihood", "optimizer", "trainer", "evaluation", "seed")
+        same = ("data", "encoder", "likelihood", "optimizer", "trainer", "metrics", "seed")
         assert all(config[part] == base[part] for part in same)
         assert (config["decoder"] == base["decoder"]) == (remedy not in ("skip", "weak_decoder"))
         assert config["model"]["latent_dim"] == 4

@@ -251,7 +251,7 @@ def test_tensorboard_charts_are_titled_as_people_say_it(compose_config, tmp_path
 @pytest.mark.parametrize("model", ["vae", "beta_vae", "delta_vae", "info_vae", "bn_vae"])
 def test_each_model_learns_real_mnist(compose_config, tmp_path, data_root, model):
     config = compose_config(
-        "data=mnist", f"data.root={data_root}", f"model={model}", "trainer.max_steps=40", "evaluation.k=0",
+        "data=mnist", f"data.root={data_root}", f"model={model}", "trainer.max_steps=40", "metrics.test.nll.k=0",
         "trainer.val_check_interval=40", "model.latent_dim=2", "data.eval_batch_size=2000",
     )  # fmt: skip
     metrics = execute(config, tmp_path).metrics
@@ -263,7 +263,7 @@ def test_each_model_learns_real_mnist(compose_config, tmp_path, data_root, model
 @pytest.mark.parametrize("model", ["vae", "beta_vae", "delta_vae", "info_vae", "bn_vae"])
 def test_each_model_beats_the_mean_image_after_500_steps(compose_config, tmp_path, data_root, model):
     config = compose_config(
-        "data=mnist", f"data.root={data_root}", f"model={model}", "trainer.max_steps=500", "evaluation.k=0",
+        "data=mnist", f"data.root={data_root}", f"model={model}", "trainer.max_steps=500", "metrics.test.nll.k=0",
         "trainer.val_check_interval=250",
     )  # fmt: skip
     metrics = execute(config, tmp_path).metrics

@@ -16,11 +16,13 @@ from vae_lab.models import VAE
 class Remedy(Callback):
     """Base of them all. ``penalty``, where there is one, takes the place of the model's before training.
 
-    ``places`` names the attributes of a model that it acts on, beside ``penalty``.
+    ``places`` names the attributes of a model that it acts on, beside ``penalty``; ``reads`` names the validation
+    metrics that it reads.
     """
 
     penalty: Penalty | None = None
     places: ClassVar[tuple[str, ...]] = ()
+    reads: ClassVar[tuple[str, ...]] = ()
 
     @property
     def prices_rate(self) -> bool:

@@ -15,6 +15,7 @@ from vae_lab.data import ImageData
 from vae_lab.elbo.likelihoods import Likelihood
 from vae_lab.elbo.schedules import DECAYS
 from vae_lab.models import VAE
+from vae_lab.training.measures import build_evaluation, check_metrics
 
 
 @dataclass
@@ -101,9 +102,9 @@ def assemble(config: Mapping[str, Any]) -> Parts:
         integer("epochs", 1 if config["epochs"] is None else config["epochs"])
     data: ImageData = build(config["data"], "data", ImageData, seed=config["seed"])
     model, remedies = build_model(config, data.image_shape)
-    evaluation: Evaluation = build(config["evaluation"], "evaluation", Evaluation, data_range=data.value_range)
     check_fit(data, model)
-    return Parts(data, model, remedies, evaluation)
+    check_metrics(config["metrics"], remedies)
+    return Parts(data, model, remedies, build_evaluation(config["metrics"], model, data))
 
 
 def snake_case(name: str) -> str:

@@ -129,6 +129,7 @@ def train_and_test(
         "checkpoint": name,
         "checkpoint_step": step,
         "steps": steps,
+        "importance_samples": (config["metrics"]["test"].get("nll") or {}).get("k", 0),
         "unfinished": still_falling(checkpoints.history, steps),
         **tested(trainer, parts, checkpoints.directory / name),
     }
@@ -155,6 +156,5 @@ def tested(trainer: Trainer, parts: Parts, checkpoint: Path) -> dict[str, Any]:
         "latent_dim": model.latent_dim,
         "rate_floor": model.rate_floor(),
         "batch_size": data.batch_size,
-        "importance_samples": parts.evaluation.k,
         **theory_of(parts),
     }
