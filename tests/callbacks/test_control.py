@@ -86,7 +86,7 @@ def test_pi_holds_the_rate_of_a_training(compose_config, tmp_path):
         (("control=pi", "control.law=p"), r"control\.law=p: must be one of adaptive, pi, geco"),
         (("control=pi", "control.target=0"), r"control\.target=0: must be a finite number > 0"),
         (("control=pi", "control.low=2", "control.high=1"), r"control\.high=1: must be a finite number > 2"),
-        (("control=geco", "control.target=20", "+control.ki=1"), r"control\.ki: no such setting"),
+        (("control=geco", "control.target=20", "+control.ki=1"), r"control\.ki=1: no such setting"),
         (("free_bits=adaptive", "free_bits.high=0.5"), r"free_bits\.start_weight=1\.0: must be"),
     ],
 )

@@ -170,7 +170,7 @@ def test_moving_is_a_function_of_the_step_alone():
         (("annealing.steps=0",), r"annealing\.steps=0: must be a whole number"),
         (("annealing.capacity=-1",), r"annealing\.capacity=-1: must be a finite number >= 0"),
         (("annealing.gamma=0",), r"annealing\.gamma=0: must be a finite number > 0"),
-        (("+annealing.cycles=3",), r"annealing\.cycles: no such setting"),
+        (("+annealing.cycles=3",), r"annealing\.cycles=3: no such setting"),
         (("annealing=constant", "free_bits=growing", "free_bits.mode=all"), r"free_bits\.mode=all: must be one of"),
         (("annealing=constant", "free_bits=growing", "free_bits.epsilon=-1"), r"free_bits\.epsilon=-1: must be"),
     ],
