@@ -45,8 +45,9 @@ def main(line: CommandLine) -> None:
     print("\nSwept names (KEY=VALUE,VALUE -m)")
     for key, meaning in SWEPT.items():
         print(f"  {key:<18} {meaning}")
-    print("\nCommands (python -m ...; each answers --help)")
-    print(f"  vae_lab, {', '.join(f'vae_lab.{name}' for name in COMMANDS)}")
+    print(
+        f"\nCommands (python -m ..., each answers --help): vae_lab, {', '.join(f'vae_lab.{name}' for name in COMMANDS)}"
+    )
 
 
 if __name__ == "__main__":

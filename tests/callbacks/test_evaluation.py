@@ -142,7 +142,7 @@ def test_nothing_of_a_pass_is_kept(split):
 
 
 def test_figures_of_a_validation_reach_other_callbacks_and_the_curves(trained):
-    rows = list(DictReader((trained / "metrics.csv").open()))
+    rows = list(DictReader((trained / "metrics.csv").read_text().splitlines()))
     names = ("val/loss", "val/mutual_information", "val/mutual_information_ceiling", "val/rate_dim/03")
     together = [row for row in rows if row.get("val/loss")]
     assert [row["step"] for row in together] == ["9", "19"]

@@ -133,7 +133,8 @@ def test_different_lengths_are_pointed_out(sweep):
 def test_files_have_a_row_per_run_and_per_setting(sweep):
     directory = sweep(*seeds("full", beta=4), *seeds("none", beta=1))
     finish(directory)
-    summary, settings = (list(csv.DictReader((directory / f"{n}.csv").open())) for n in ("summary", "settings"))
+    texts = ((directory / f"{name}.csv").read_text().splitlines() for name in ("summary", "settings"))
+    summary, settings = (list(csv.DictReader(text)) for text in texts)
     assert len(summary) == 6
     assert [row["beta"] for row in settings] == ["4", "1"]
     assert settings[0]["seeds"] == settings[0]["verdict_full"] == "3"

@@ -85,7 +85,7 @@ def load(path: str | Path, device: str | torch.device = "cpu", allow: Iterable[s
         >>> import tempfile
         >>> from vae_lab.config.compose import compose_config
         >>> from vae_lab.training.run import execute
-        >>> config = compose_config(["trainer.max_steps=2", "trainer.val_check_interval=1", "evaluation.k=0"])
+        >>> config = compose_config(["trainer.max_steps=2", "trainer.val_check_interval=1", "metrics.test.nll.k=0"])
         >>> with tempfile.TemporaryDirectory() as run:
         ...     result = execute(config, Path(run), overrides={})
         ...     model = load(run)
