@@ -2,10 +2,12 @@
 VENV ?= .venv
 PYTHON ?= python3
 CONSTRAINTS ?= constraints.txt
+WORKERS ?= auto # processes that share the tests, file by file
+CODE = $(wildcard src tests benchmarks)
 BIN = $(VENV)/bin
 READY = $(VENV)/.installed
 
-.PHONY: sweep smoke test test-slow test-lowest lint type format clean
+.PHONY: sweep smoke test test-slow test-lowest bench lint type format clean
 
 sweep: $(READY)
 	$(BIN)/python -m vae_lab +experiment=collapse_sweep -m $(ARGS)
@@ -14,7 +16,7 @@ smoke: $(READY)
 	$(BIN)/python -m vae_lab +experiment=smoke -m $(ARGS)
 
 test: $(READY)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 test-slow: $(READY)
 	$(BIN)/python -m pytest -m slow $(ARGS)
@@ -22,16 +24,19 @@ test-slow: $(READY)
 test-lowest:
 	$(MAKE) test VENV=.venv-lowest CONSTRAINTS=constraints-lowest.txt
 
+bench: $(READY)
+	$(BIN)/python benchmarks/monitoring.py $(ARGS)
+
 lint: $(READY)
-	$(BIN)/ruff check src tests
-	$(BIN)/ruff format --check src tests
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
 
 type: $(READY)
 	$(BIN)/mypy
 
 format: $(READY)
-	$(BIN)/ruff check --fix src tests
-	$(BIN)/ruff format src tests
+	$(BIN)/ruff check --fix $(CODE)
+	$(BIN)/ruff format $(CODE)
 
 clean:
 	rm -rf .venv .venv-lowest .pytest_cache .mypy_cache .ruff_cache dist

@@ -83,8 +83,6 @@ def cli(tmp_path, monkeypatch, capsys) -> Callable[..., Outcome]:
             main()
         except SystemExit as stop:
             code = stop.code
-        finally:
-            monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
         said = capsys.readouterr()
         if isinstance(code, str):
             return Outcome(1, said.out, said.err + code)
@@ -93,7 +91,7 @@ def cli(tmp_path, monkeypatch, capsys) -> Callable[..., Outcome]:
     return call
 
 
-SHORT = ("trainer.max_steps=20", "trainer.val_check_interval=10", "trainer.log_every_n_steps=5", "evaluation.k=2")
+SHORT = ("trainer.max_steps=20", "trainer.val_check_interval=10", "trainer.log_every_n_steps=5", "metrics.test.nll.k=2")
 
 
 def config_of(*overrides: str) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The command line as a person uses it: every mistake is one line with the key, its value and what is allowed."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-SHORT = ("trainer.max_steps=20", "trainer.val_check_interval=10", "trainer.log_every_n_steps=5", "evaluation.k=2")
+SHORT = ("trainer.max_steps=20", "trainer.val_check_interval=10", "trainer.log_every_n_steps=5", "metrics.test.nll.k=2")
 
 MISTAKES = {
     "mistyped key": (["model.bet=1"], "model.bet=1: model=beta_vae has no bet (did you mean beta?); it has"),
@@ -34,7 +35,13 @@ MISTAKES = {
     "negative seed": (["seed=-1"], "seed=-1: must be a whole number >= 0"),
     "no steps": (["trainer.max_steps=0"], "trainer.max_steps=0: must be a whole number >= 1"),
     "learning rate": (["optimizer.lr=-1"], "optimizer: ValueError: Invalid learning rate"),
-    "unknown argument": (["+model.foo=1"], "model.foo: no such setting"),
+    "unknown argument": (["+model.foo=1"], "model.foo=1: no such setting"),
+    "unknown argument of a schedule": (
+        ["annealing=linear", "+annealing.cycles=2"],
+        "annealing.cycles=2: no such setting",
+    ),
+    "unknown argument of a controller": (["control=pi", "+control.kd=1"], "control.kd=1: no such setting (did you"),
+    "unknown argument of the optimizer": (["+optimizer.lrr=1"], "optimizer.lrr=1: no such setting (did you mean lr?)"),
     "plus too many": (["+model.beta=1"], "model.beta: exists already; write it without the +"),
     "open bracket": (["model.beta=[1"], "must be KEY=VALUE"),
     "steps that do not divide": (["model=delta_vae", "model.steps=3"], "model.steps=3: must divide latent_dim=4"),
@@ -66,7 +73,8 @@ MISTAKES = {
         "model.delta=2000: must be a finite number > 0 and <= 120",
     ),
     "two experiments": (["-m", "experiment=smoke,collapse_sweep"], "experiment=smoke,collapse_sweep: one at a time"),
-    "allow nothing": (["--allow"], "--allow : must be the name of a Python module"),
+    "no own folder": (["--config-dir", "nowhere"], "--config-dir=nowhere: no such folder"),
+    "allow nothing": (["--allow"], "--allow=: must be the name of a Python module"),
 }
 
 
@@ -151,7 +159,7 @@ def test_sweep_with_a_mistyped_key_runs_nothing(cli, tmp_path):
 def test_single_run_prints_table_and_next_command(cli, tmp_path):
     outcome = cli(*SHORT)
     assert outcome.code == 0
-    for words in ("ELBO", "KL (rate)", "verdict", "a constant mean image has distortion", "next: "):
+    for words in ("ELBO", "KL (rate)", "collapse", "a constant mean image has distortion", "next: "):
         assert words in outcome.out
     assert "\x1b" not in outcome.out
     assert "\r" not in outcome.out
@@ -283,8 +291,30 @@ def test_seeds_differ_and_zero_is_a_seed(cli, tmp_path):
     assert results[0] != results[1]
 
 
+def test_a_schedule_that_ends_too_late_is_said_before_training(cli):
+    outcome = cli("annealing=linear", *SHORT)
+    assert outcome.out.splitlines()[0].startswith(
+        "note: annealing: its schedule ends at step 500, after the run, which has 20 steps"
+    )
+
+
+def test_a_sweep_says_it_once(cli):
+    outcome = cli("-m", "annealing=constant,linear", "seed=0,1", *SHORT)
+    notes = [line for line in outcome.out.splitlines() if line.startswith("note: ")]
+    assert len(notes) == 1
+    assert notes[0].endswith("(so in 2 of 4 runs)")
+    assert outcome.out.startswith(notes[0])
+
+
+def test_the_environment_stays_as_it_was(cli):
+    before = dict(os.environ)
+    cli("--allow", "my_nets", "seed=-1")
+    assert dict(os.environ) == before
+
+
 COMMANDS = {
     "help": ["-m", "vae_lab", "--help"],
+    "help of vae-lab": ["-c", "import sys; sys.argv[1:] = ['--help']; from vae_lab.cli import main; main()"],
     "cfg": ["-m", "vae_lab", "model=info_vae", "--cfg", "job"],
     "cfg of a sweep": ["-m", "vae_lab", "+experiment=smoke", "-m", "--cfg", "job"],
     "diagnose help": ["-m", "vae_lab.diagnose", "--help"],
@@ -292,6 +322,8 @@ COMMANDS = {
     "list": ["-m", "vae_lab.list"],
     "import": ["-c", "import vae_lab"],
     "evaluate help": ["-m", "vae_lab.evaluate", "--help"],
+    "theory help": ["-m", "vae_lab.theory", "--help"],
+    "preview help": ["-m", "vae_lab.preview", "--help"],
 }
 
 

@@ -34,7 +34,7 @@ def call(place: Path, *arguments: str) -> subprocess.CompletedProcess:
     return subprocess.run([sys.executable, "-m", *arguments], capture_output=True, text=True, cwd=place, check=False)
 
 
-SHORT = ("trainer.max_steps=20", "trainer.val_check_interval=10", "evaluation.k=2")
+SHORT = ("trainer.max_steps=20", "trainer.val_check_interval=10", "metrics.test.nll.k=2")
 
 
 def test_own_network_trains_evaluates_and_loads(project, monkeypatch):

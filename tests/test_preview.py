@@ -5,27 +5,10 @@ import sys
 
 import pytest
 
-from vae_lab.config.compose import compose_config
-from vae_lab.elbo.schedules import Cosine, Cyclical
-from vae_lab.preview import curves
-
 
 def call(*arguments, cwd):
     command = [sys.executable, "-m", "vae_lab.preview", *arguments]
     return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False)
-
-
-def test_curves_are_those_of_the_run():
-    found = curves(compose_config(["annealing=cyclical", "free_bits=growing", "optimizer.lr_decay=cosine"]))
-    for step in (0, 1, 130, 499, 500, 1500):
-        assert found["coef/kl_weight"](step) == Cyclical(steps=500)(step)
-        assert found["coef/free_bits"](step) == pytest.approx(0.25 * min(step / 500, 1))
-        assert found["learning rate"](step) == pytest.approx(1e-3 * Cosine(1500, start=1, stop=0)(step))
-
-
-def test_capacity_is_drawn_in_nats():
-    found = curves(compose_config(["annealing=capacity", "annealing.capacity=25", "annealing.steps=100"]))
-    assert [found["coef/capacity"](step) for step in (0, 50, 100, 200)] == [0, 12.5, 25, 25]
 
 
 def test_table_figure_and_next_command(tmp_path):

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
@@ -46,6 +47,23 @@ def test_bernoulli_counts_directions_only(tmp_path):
     assert "linear limit: from β = 3.282 on" in done.stdout
     assert "squared" not in done.stdout
     assert (tmp_path / "mine.png").is_file()
+
+
+@pytest.mark.parametrize("command", ["theory", "preview"])
+def test_own_settings_and_modules(command, tmp_path):
+    """--config-dir and --allow, as the main command takes them."""
+    (tmp_path / "my_nets.py").write_text("from vae_lab.networks import MLPEncoder\nclass Mine(MLPEncoder): ...\n")
+    (tmp_path / "mine" / "encoder").mkdir(parents=True)
+    (tmp_path / "mine" / "encoder" / "mine.yaml").write_text("_target_: my_nets.Mine\nhidden: [8]\n")
+    own = ("--config-dir", "mine", "encoder=mine", "data=digits")
+    call = partial(subprocess.run, capture_output=True, text=True, cwd=tmp_path, check=False)
+    done = call([sys.executable, "-m", f"vae_lab.{command}", *own, "--allow", "my_nets"])
+    assert done.returncode == 0, done.stderr
+    if command == "preview":
+        assert "next: python -m vae_lab --allow=my_nets --config-dir=mine encoder=mine" in done.stdout
+    else:
+        done = call([sys.executable, "-m", "vae_lab.theory", *own])
+        assert done.stderr.startswith("error: encoder._target_=my_nets.Mine: must lie under")
 
 
 @pytest.mark.parametrize("part", ["decoder=pixelcnn", "likelihood=discretized_logistic likelihood.levels=17"])

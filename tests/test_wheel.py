@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import vae_lab
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -29,6 +31,17 @@ def site(tmp_path_factory):
 def test_the_wheel_holds_every_config(site):
     held = {str(path.relative_to(site / "vae_lab")) for path in (site / "vae_lab" / "conf").rglob("*.yaml")}
     assert held == {str(path.relative_to(ROOT)) for path in (ROOT / "conf").rglob("*.yaml")}
+
+
+def test_the_wheel_holds_command_types_and_version(site):
+    (about,) = site.glob("vae_lab-*.dist-info")
+    assert "vae-lab = vae_lab.cli:main" in (about / "entry_points.txt").read_text()
+    assert f"\nVersion: {vae_lab.__version__}\n" in (about / "METADATA").read_text()
+    assert (site / "vae_lab" / "py.typed").is_file()
+
+
+def test_the_citation_names_this_version():
+    assert f"\nversion: {vae_lab.__version__}\n" in (ROOT / "CITATION.cff").read_text()
 
 
 def test_the_installed_package_runs_from_another_directory(site, tmp_path):

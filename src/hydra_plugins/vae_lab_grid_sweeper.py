@@ -13,7 +13,7 @@ from typing import Any
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 
 @dataclass
@@ -38,12 +38,13 @@ class GridSweeper(BasicSweeper):
             ConfigError: before anything runs, for the first job that does not fit, or a directory that is in use.
             RunFailed: at the end, when runs failed.
         """
-        from vae_lab.cli import Interrupted, RunFailed
+        from vae_lab.checks import Interrupted, RunFailed
         from vae_lab.config.build import allow_flags
         from vae_lab.config.compose import container
         from vae_lab.report.show import finish
         from vae_lab.sweep.grid import check_directories, dotted, expand
-        from vae_lab.sweep.record import begin
+        from vae_lab.sweep.record import begin, end
+        from vae_lab.training.coefficients import sweep_warning
         from vae_lab.training.run import check
         from vae_lab.training.trainer import quieten
 
@@ -54,13 +55,15 @@ class GridSweeper(BasicSweeper):
         known_keys = cache(lambda groups: dotted(self.compose(list(groups))))
         jobs, swept = expand(parser, self.params or {}, arguments, known_keys)
         directory = Path(self.config.hydra.sweep.dir)
-        check_directories(directory, jobs)
+        configs = [self.compose(job) for job in jobs]
+        names = [directory_name(config, number) for number, config in enumerate(configs)]
+        check_directories(directory, names)
         quieten()
-        for job in jobs:
-            check(container(self.compose(job)))
+        if late := sweep_warning([check(container(config)) for config in configs]):
+            print(f"note: {late}")
         directory.mkdir(parents=True, exist_ok=True)
         OmegaConf.save(self.config, directory / "multirun.yaml")
-        begin(directory, len(jobs), swept, [*allow_flags(), *sys.argv[1:]])
+        begin(directory, names, swept, [*allow_flags(), *sys.argv[1:]])
         size = self.max_batch_size or len(jobs)
         try:
             for start in range(0, len(jobs), size):
@@ -68,6 +71,7 @@ class GridSweeper(BasicSweeper):
         except Interrupted:
             finish(directory)
             raise
+        end(directory)
         failed = finish(directory)
         if failed:
             raise RunFailed(failed)
@@ -77,3 +81,10 @@ class GridSweeper(BasicSweeper):
         assert self.hydra_context is not None
         assert self.config is not None
         return self.hydra_context.config_loader.load_sweep_config(self.config, overrides)
+
+
+def directory_name(config: DictConfig, number: int) -> str:
+    """The run directory's name, below that of the sweep, of the job with this config and number."""
+    with open_dict(config):
+        config.hydra.job.num, config.hydra.job.id = number, str(number)
+    return str(config.hydra.sweep.subdir)

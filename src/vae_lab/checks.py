@@ -1,12 +1,15 @@
-"""Argument checks with one voice: every message reads ``name=value: allowed``.
+"""Errors, and argument checks with one voice: every message reads ``name=value: allowed``.
 
 ``build()`` puts the config path in front of the name, so that a user reads ``model.beta=-1: must be >= 0``.
 """
 
+import inspect
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any
+
+VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 class ArgumentError(ValueError):
@@ -18,33 +21,69 @@ class ArgumentError(ValueError):
         allowed: what would fit, in words.
 
     Example:
-        >>> raise ArgumentError("beta", -1, "must be >= 0")
-        Traceback (most recent call last):
-        ...
-        vae_lab.checks.ArgumentError: beta=-1: must be >= 0
+        >>> error = ArgumentError("beta", -1, "must be >= 0")
+        >>> print(error)
+        beta=-1: must be >= 0
+        >>> error.argument, error.value
+        ('beta', -1)
     """
 
     def __init__(self, argument: str, value: Any, allowed: str) -> None:
-        super().__init__(f"{argument}={value}: {allowed}")
+        super().__init__(argument, value, allowed)
         self.argument, self.value, self.allowed = argument, value, allowed
+
+    def __str__(self) -> str:
+        return f"{self.argument}={self.value}: {self.allowed}"
 
 
 class ConfigError(ValueError):
     """A mistake in the configuration. Its message is the one line that the user sees.
 
-    ``argument`` is the config key, where one is to blame, with the ``value`` it has and what is ``allowed``.
+    Args:
+        message: that line.
+        argument: the config key, where one is to blame.
+        value: what it is set to.
+        allowed: what would fit, in words.
+
+    Example:
+        >>> error = ConfigError.setting("data.batch_size", 0, "must be >= 1")
+        >>> print(error)
+        data.batch_size=0: must be >= 1
+        >>> error.argument
+        'data.batch_size'
     """
 
-    argument: str | None = None
-    value: Any = None
-    allowed: str | None = None
+    def __init__(
+        self, message: str, argument: str | None = None, value: Any = None, allowed: str | None = None
+    ) -> None:
+        super().__init__(message, argument, value, allowed)
+        self.argument, self.value, self.allowed = argument, value, allowed
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+    @classmethod
+    def setting(cls, key: str, value: Any, allowed: str) -> "ConfigError":
+        """A setting that does not fit: ``data.batch_size=0: must be >= 1``."""
+        return cls(f"{key}={value}: {allowed}", key, value, allowed)
+
+    @classmethod
+    def part(cls, key: str, problem: str) -> "ConfigError":
+        """A whole part of the config, or a setting without a value: ``data.path: must be given``."""
+        return cls(f"{key}: {problem}", key, allowed=problem)
 
     @classmethod
     def at(cls, key: str, error: ArgumentError) -> "ConfigError":
         """The mistake in the argument of a call, named by its path in the config: ``model.beta=-1: must be >= 0``."""
-        found = cls(f"{key}.{error}")
-        found.argument, found.value, found.allowed = f"{key}.{error.argument}", error.value, error.allowed
-        return found
+        return cls.setting(f"{key}.{error.argument}" if key else error.argument, error.value, error.allowed)
+
+
+class RunFailed(RuntimeError):
+    """A run failed; its reason is in its ``result.json``."""
+
+
+class Interrupted(BaseException):
+    """Ctrl-C. Not a KeyboardInterrupt, which Lightning would answer by leaving the process past Hydra."""
 
 
 def number(name: str, value: Any, *, low: float = -math.inf, above: float = -math.inf, high: float = math.inf) -> float:
@@ -52,6 +91,10 @@ def number(name: str, value: Any, *, low: float = -math.inf, above: float = -mat
 
     Raises:
         ArgumentError: when it is not, naming the argument, its value and what is allowed.
+
+    Example:
+        >>> number("beta", 4, low=0)
+        4.0
     """
     real = isinstance(value, (int, float)) and not isinstance(value, bool)
     if real and math.isfinite(value) and low <= value <= high and value > above:
@@ -100,11 +143,45 @@ def choice(name: str, value: Any, options: Iterable[str]) -> str:
 
     Raises:
         ArgumentError: when it is not, naming the argument, its value, the options and the nearest one.
+
+    Example:
+        >>> choice("split", "tset", ["train", "val", "test"])
+        Traceback (most recent call last):
+        ...
+        vae_lab.checks.ArgumentError: split=tset: must be one of train, val, test (did you mean test?)
     """
     options = list(options)
     if value in options:
         return str(value)
     raise ArgumentError(name, value, f"must be one of {', '.join(options)}{did_you_mean(value, options)}")
+
+
+def keywords(target: type, given: Mapping[str, Any]) -> None:
+    """Check that a class takes each of these arguments. A ``**`` in its ``__init__`` goes on to the next base class.
+
+    Raises:
+        ArgumentError: for the first one that no ``__init__`` takes.
+
+    Example:
+        >>> class Layer:
+        ...     def __init__(self, width: int) -> None: ...
+        >>> keywords(Layer, {"widht": 3})
+        Traceback (most recent call last):
+        ...
+        vae_lab.checks.ArgumentError: widht=3: no such setting (did you mean width?)
+    """
+    names: list[str] = []
+    for base in target.__mro__:
+        if "__init__" not in vars(base):
+            continue
+        parameters = list(inspect.signature(vars(base)["__init__"]).parameters.values())[1:]
+        names += [parameter.name for parameter in parameters if parameter.kind not in VARIADIC]
+        if all(parameter.kind != inspect.Parameter.VAR_KEYWORD for parameter in parameters):
+            break
+    else:
+        return  # the ** has no end: anything may be taken
+    for name in (name for name in given if name not in names):
+        raise ArgumentError(name, given[name], f"no such setting{did_you_mean(name, names)}")
 
 
 def did_you_mean(word: Any, options: Iterable[str]) -> str:

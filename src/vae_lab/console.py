@@ -1,46 +1,111 @@
-"""What the thin commands share: ``python -m vae_lab.X key=value ...``, with one line for every mistake."""
+"""What the commands share: how a command line is read, where a figure goes, and how a command ends."""
 
+import itertools
 import os
+import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
-from vae_lab.checks import ArgumentError, did_you_mean
+from vae_lab.checks import ArgumentError, ConfigError, Interrupted, RunFailed, did_you_mean
+from vae_lab.config.build import ALLOW_VARIABLE
+from vae_lab.config.names import key_and_text, with_plus
+
+CONFIG_DIR = ("--config-dir", "-cd")
+FLAGS_WITH_VALUE = (
+    *CONFIG_DIR,
+    *("--config-path", "-cp", "--config-name", "-cn", "--cfg", "-c", "--package", "-p", "--experimental-rerun"),
+)
 
 
-def read_options(arguments: list[str], defaults: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
-    """Read ``key=value`` arguments over ``defaults``, and the modules behind ``--allow``.
+@dataclass(frozen=True)
+class CommandLine:
+    """What a person typed, sorted."""
+
+    modules: list[str]  # behind --allow
+    config_dir: Path | None  # behind --config-dir
+    flags: list[str]  # the other flags, which are Hydra's, each with its value
+    overrides: list[str]  # KEY=VALUE
+
+    @property
+    def shared(self) -> list[str]:
+        """The options that every command takes, to be repeated in the command that is proposed next."""
+        return [f"--allow={name}" for name in self.modules] + (
+            [f"--config-dir={self.config_dir}"] if self.config_dir else []
+        )
+
+
+def read_command_line(arguments: Sequence[str]) -> CommandLine:
+    """Sort a command line.
+
+    Hydra wants all overrides side by side; people write them on both sides of ``-m``. ``experiment=x`` is read as
+    ``+experiment=x``, ``case=x`` as ``+case=x``. An experiment comes first, so that a case or remedy refines it.
 
     Raises:
-        ValueError: for an argument that is none of the known ones.
+        ConfigError: when there is no module name behind ``--allow``, or no folder behind ``--config-dir``.
+
+    Example:
+        >>> line = read_command_line(["seed=0,1", "-m", "experiment=smoke", "--allow", "my_nets"])
+        >>> line.overrides, line.flags, line.modules
+        (['+experiment=smoke', 'seed=0,1'], ['-m'], ['my_nets'])
     """
-    options, modules = dict(defaults), []
+    modules: list[str] = []
+    folders: list[str] = []
+    flags: list[str] = []
+    overrides: list[str] = []
     pending = iter(arguments)
     for argument in pending:
-        key, equals, value = argument.partition("=")
-        if key == "--allow":
-            modules.append(value or next(pending, ""))
-        elif equals and key in options:
-            options[key] = value
+        flag, equals, value = argument.partition("=")
+        if flag == "--allow":
+            modules.append(value if equals else next(pending, ""))
+        elif flag in CONFIG_DIR:
+            folders.append(value if equals else next(pending, ""))
+        elif flag.startswith("-"):
+            flags += [argument, *itertools.islice(pending, int(argument in FLAGS_WITH_VALUE))]
         else:
+            overrides.append(with_plus(argument))
+    for name in modules:
+        if not name.replace(".", "").isidentifier():
+            raise ConfigError.setting("--allow", name, "must be the name of a Python module")
+    for folder in folders:
+        if not Path(folder).is_dir() or not folder:
+            raise ConfigError.setting("--config-dir", folder, "no such folder")
+    overrides.sort(key=lambda override: not override.startswith("+experiment="))
+    return CommandLine(modules, Path(folders[-1]) if folders else None, flags, overrides)
+
+
+def read_options(overrides: Sequence[str], defaults: Mapping[str, str]) -> dict[str, str]:
+    """Read ``KEY=VALUE`` arguments over ``defaults``.
+
+    Raises:
+        ConfigError: for an argument that is none of the known ones.
+    """
+    options = dict(defaults)
+    for argument in overrides:
+        key, equals, value = argument.partition("=")
+        if not equals or key not in options:
             known = ", ".join(f"{name}={default or '...'}" for name, default in defaults.items())
-            raise ValueError(f"{argument}: no such option{did_you_mean(key, defaults)}; options: {known}")
-    return options, modules
+            raise ConfigError.part(argument, f"no such option{did_you_mean(key, defaults)}; options: {known}")
+        options[key] = value
+    return options
 
 
-def figure_option(arguments: list[str], default: str) -> tuple[str, list[str]]:
+def figure_option(overrides: Sequence[str], default: str) -> tuple[str, list[str]]:
     """The file behind ``figure=``, or ``default``, and the other arguments."""
-    named = [argument.partition("=")[2] for argument in arguments if argument.startswith("figure=")]
-    return (named or [default])[-1], [argument for argument in arguments if not argument.startswith("figure=")]
+    files = [text for key, text in map(key_and_text, overrides) if key == "figure"]
+    return [default, *files][-1], [override for override in overrides if key_and_text(override)[0] != "figure"]
 
 
 def save_figure(module: str, file: str, *drawn: Any) -> None:
     """Draw with ``vae_lab.figures.MODULE.draw`` into a file and say where, or why there is no figure.
 
     Raises:
-        ValueError: when the file cannot be written.
+        ArgumentError: when the file cannot be written.
     """
     try:
         figure = import_module(f"vae_lab.figures.{module}").draw(*drawn)
@@ -54,16 +119,58 @@ def save_figure(module: str, file: str, *drawn: Any) -> None:
     print(f"figure: {Path(file).absolute()}")
 
 
-def command(main: Callable[[], None], usage: str) -> None:
-    """Run a command: ``--help`` prints its usage, a mistake of the person is one line and exit code 1."""
-    if {"-h", "--help"} & set(sys.argv[1:]):
-        print(usage)
-        return
+def command(main: Callable[[CommandLine], None], usage: str) -> None:
+    """Run a command: ``--help`` prints its usage, modules behind ``--allow`` are allowed while it runs."""
+    with endings():
+        if {"-h", "--help"} & set(sys.argv[1:]):
+            print(usage)
+            return
+        line = read_command_line(sys.argv[1:])
+        if line.flags:
+            raise ConfigError.part(line.flags[0], "no such flag; --help lists what there is")
+        with environment({ALLOW_VARIABLE: ",".join(line.modules)}):
+            main(line)
+
+
+@contextmanager
+def environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Set these environment variables until the block ends."""
+    outer = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
     try:
-        main()
-    except ValueError as error:
+        yield
+    finally:
+        for name, value in outer.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+@contextmanager
+def endings() -> Iterator[None]:
+    """How every command ends: a mistake of the person is one line and exit code 1, Ctrl-C is exit code 130.
+
+    ``HYDRA_FULL_ERROR=1`` shows the traceback of a mistake.
+    """
+    full = os.environ.get("HYDRA_FULL_ERROR") == "1"
+    previous = signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    except (ValueError, RunFailed) as error:
+        if full:
+            raise
         sys.exit(f"error: {error}")
-    except KeyboardInterrupt:
+    except (Interrupted, KeyboardInterrupt):
+        print("interrupted; what had finished is kept", file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:  # the reader of a pipe, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+def interrupt(number: int, frame: FrameType | None) -> None:
+    """On the first Ctrl-C unwind cleanly; the next one ends the process at once."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    raise Interrupted("by Ctrl-C")

@@ -1,20 +1,24 @@
 """``python -m vae_lab.evaluate run=DIR [k=5000 split=test]``: compute the figures of a trained model anew."""
 
-import sys
+import shlex
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from vae_lab.checks import choice, integer
-from vae_lab.console import command, read_options
-from vae_lab.runs.directory import RESULT, find_run, read_json
+from vae_lab.console import CommandLine, command, read_options
+from vae_lab.runs.find import find_run
+from vae_lab.runs.result import Result
 
-USAGE = """python -m vae_lab.evaluate run=DIR|latest [k=K] [split=train|val|test] [--allow MODULE]
+USAGE = """python -m vae_lab.evaluate [run=DIR|latest] [k=K] [split=train|val|test] [--allow MODULE]
 
-Computes the figures of the checkpoint that the run's result.json names.
-  run     a run directory, or latest (the default)
-  k       importance samples of the NLL; as in the run when left out
-  split   test when left out"""
+Computes the figures of a trained model again, beside those that the run recorded.
+  run             a run directory, or latest, which is the default
+  k               importance samples of the NLL; as many as in the run if you leave it out, none if it is 0
+  split           test is the default
+  --allow MODULE  a module of your own that the model's networks come from; repeat it for more"""
+
+NLL = {"_target_": "vae_lab.metrics.ImportanceWeightedNLL"}
 
 
 def evaluate(run: Path, k: int | None = None, split: str = "test", allow: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -23,10 +27,10 @@ def evaluate(run: Path, k: int | None = None, split: str = "test", allow: tuple[
     Raises:
         ValueError: for a split or K that cannot be, and whatever ``load`` raises.
     """
-    from vae_lab.callbacks import Evaluation
     from vae_lab.config.build import allowing, build
     from vae_lab.data import Batches, ImageData
     from vae_lab.training.loading import checkpoint_of, load, read_checkpoint
+    from vae_lab.training.measures import build_evaluation
     from vae_lab.training.trainer import make_trainer, quieten, set_threads
 
     choice("split", split, ("train", "val", "test"))
@@ -36,29 +40,32 @@ def evaluate(run: Path, k: int | None = None, split: str = "test", allow: tuple[
     model = load(file, allow=allow)
     with allowing(allow):
         data = build(config["data"], "data", ImageData, seed=config["seed"])
-        node = config["evaluation"] | ({} if k is None else {"k": k})
-        evaluation = build(node, "evaluation", Evaluation, data_range=data.value_range)
+        metrics = config["metrics"]
+        if k is not None:
+            metrics["test"]["nll"] = {**NLL, **(metrics["test"].get("nll") or {}), "k": k}
+        evaluation = build_evaluation(metrics, model, data)
     set_threads(config, data)
     trainer = make_trainer(config, callbacks=[evaluation], logger=False, enable_progress_bar=False)
     trainer.test(model, Batches(partial(data.eval_stream, split)), verbose=False)
     return {name.replace("test/", f"{split}/"): value for name, value in evaluation.figures.items()}
 
 
-def main() -> None:
+def main(line: CommandLine) -> None:
     """The command."""
-    options, modules = read_options(sys.argv[1:], {"run": "latest", "k": "", "split": "test"})
+    options = read_options(line.overrides, {"run": "latest", "k": "", "split": "test"})
     run = find_run(options["run"])
     k = None
     if options["k"]:
         k = integer("k", int(options["k"]) if options["k"].isdecimal() else options["k"], low=0)
-    figures = evaluate(run, k, options["split"], tuple(modules))
+    figures = evaluate(run, k, options["split"])
 
-    from vae_lab.report.table import figures_table, show
+    from vae_lab.report.figures import figures_table
+    from vae_lab.report.table import show
 
-    result = read_json(run / RESULT) or {}
-    print(f"{run}: {result.get('checkpoint')}, {options['split']} split")
-    show(figures_table(figures, result.get("metrics") or {}))
-    print(f"next: python -m vae_lab.diagnose run='{run}'")
+    result = Result.read(run)
+    print(f"{run}: {result.checkpoint} (step {result.checkpoint_step}), {options['split']} split")
+    show(figures_table(figures, result.metrics))
+    print(f"next: {shlex.join(['python', '-m', 'vae_lab.diagnose', f'run={run}'])}")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,14 @@
 """``python -m vae_lab.list``: groups, options, experiments and swept names on one screen."""
 
-from vae_lab.config.groups import CONF, groups
-from vae_lab.console import command
+from pathlib import Path
 
-USAGE = "python -m vae_lab.list: groups, options, experiments and swept names on one screen"
+from vae_lab.config.groups import CONF, groups
+from vae_lab.console import CommandLine, command, read_options
+
+USAGE = """python -m vae_lab.list
+
+Prints the groups and their options, the experiments, the settings that are worth sweeping, and the commands.
+  --config-dir DIR  a folder of your own settings, listed too"""
 
 COMMANDS = ("diagnose", "theory", "preview", "evaluate", "report", "list")
 SWEPT = {
@@ -11,34 +16,38 @@ SWEPT = {
     "free_bits.epsilon": "ε, nats that cost nothing (free_bits=dimension, sample or total)",
     "control.target": "the rate (control=pi) or distortion (control=geco) to hold, nats",
     "data.batch_size": "images per step",
-    "model.latent_dim": "D, the latent's dimensions",
-    "seed": "weights, order and noise; three seeds or more before you believe a difference",
-    "trainer.max_steps": "length in optimizer steps",
+    "model.latent_dim": "D, the number of latent dimensions",
+    "seed": "weights, order and noise; take three or more before you believe a difference",
+    "trainer.max_steps": "length of the run in optimizer steps",
     "optimizer.lr": "learning rate",
 }
 
 
-def heading(experiment: str) -> str:
+def heading(experiment: str, config_dir: Path | None) -> str:
     """The first comment of an experiment's file that says what is studied."""
-    lines = (CONF / "experiment" / f"{experiment}.yaml").read_text().splitlines()
-    return next((line.lstrip("# ") for line in lines if line.startswith("# ") and "@package" not in line), "")
+    files = [folder / "experiment" / f"{experiment}.yaml" for folder in (CONF, config_dir) if folder]
+    text = next(file for file in files if file.is_file()).read_text(encoding="utf-8")
+    comments = (line for line in text.splitlines() if line.startswith("# ") and "@package" not in line)
+    return next(comments, "").lstrip("# ")
 
 
-def main() -> None:
+def main(line: CommandLine) -> None:
     """The command."""
-    found = groups()
+    read_options(line.overrides, {})
+    found = groups(line.config_dir)
     experiments = found.pop("experiment", [])
     print("Groups (GROUP=OPTION; `python -m vae_lab GROUP=OPTION --cfg job` shows all settings)")
     for group, options in found.items():
         print(f"  {group:<11} {', '.join(options)}")
     print("\nExperiments (python -m vae_lab +experiment=NAME -m)")
     for experiment in experiments:
-        print(f"  {experiment:<16} {heading(experiment)}")
+        print(f"  {experiment:<16} {heading(experiment, line.config_dir)}")
     print("\nSwept names (KEY=VALUE,VALUE -m)")
     for key, meaning in SWEPT.items():
         print(f"  {key:<18} {meaning}")
-    print("\nCommands (python -m ...; each answers --help)")
-    print(f"  vae_lab, {', '.join(f'vae_lab.{name}' for name in COMMANDS)}")
+    print(
+        f"\nCommands (python -m ..., each answers --help): vae_lab, {', '.join(f'vae_lab.{name}' for name in COMMANDS)}"
+    )
 
 
 if __name__ == "__main__":

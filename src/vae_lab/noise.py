@@ -23,12 +23,23 @@ def key(seed: int, purpose: str, index: int = 0) -> int:
 
 
 def generator(seed: int, purpose: str, index: int = 0) -> np.random.Generator:
-    """Return a generator that depends on nothing but ``seed``, ``purpose`` and ``index``."""
+    """Return a generator that depends on nothing but ``seed``, ``purpose`` and ``index``.
+
+    Example:
+        >>> generator(0, "sample").integers(10, size=4).tolist() == generator(0, "sample").integers(10, size=4).tolist()
+        True
+    """
     return np.random.Generator(np.random.Philox(key=key(seed, purpose, index)))
 
 
 def normal(shape: tuple[int, ...], like: Tensor, *, seed: int, purpose: str, index: int) -> Tensor:
-    """Return standard normal noise of ``shape``, with the device and dtype of ``like``."""
+    """Return standard normal noise of ``shape``, with the device and dtype of ``like``.
+
+    Example:
+        >>> steps = [normal((2, 3), torch.zeros(()), seed=0, purpose="train", index=step) for step in (7, 7, 8)]
+        >>> steps[0].equal(steps[1]), steps[0].equal(steps[2])
+        (True, False)
+    """
     return torch.from_numpy(generator(seed, purpose, index).standard_normal(shape, dtype=np.float32)).to(like)
 
 
@@ -45,6 +56,12 @@ def normal_rows(indices: Tensor, width: int, like: Tensor, *, seed: int, purpose
         like: its device and dtype are those of the noise.
         seed: as for the other streams.
         purpose: likewise.
+
+    Example:
+        >>> whole = normal_rows(torch.arange(10), 4, torch.zeros(()), seed=0, purpose="val")
+        >>> some = normal_rows(torch.tensor([7, 2]), 4, torch.zeros(()), seed=0, purpose="val")
+        >>> whole[[7, 2]].equal(some)
+        True
     """
     blocks = -(-width // WORDS)
     places = indices.cpu().numpy()
@@ -60,17 +77,32 @@ def stream(key: int, start: int, count: int) -> NDArray[np.uint64]:
 
 
 def uniform(shape: tuple[int, ...], *, seed: int, purpose: str, index: int = 0) -> Tensor:
-    """Return uniform noise in [0, 1) of ``shape``, float32."""
+    """Return uniform noise in [0, 1) of ``shape``, float32.
+
+    Example:
+        >>> uniform((2, 3), seed=0, purpose="pixels").shape
+        torch.Size([2, 3])
+    """
     return torch.from_numpy(generator(seed, purpose, index).random(shape, dtype=np.float32))
 
 
 def permutation(n: int, *, seed: int, purpose: str, index: int = 0) -> Tensor:
-    """Return a random permutation of ``range(n)``, shape (n,), int64."""
+    """Return a random permutation of ``range(n)``, shape (n,), int64.
+
+    Example:
+        >>> sorted(permutation(5, seed=0, purpose="order").tolist())
+        [0, 1, 2, 3, 4]
+    """
     return torch.from_numpy(generator(seed, purpose, index).permutation(n))
 
 
 def derangement(n: int, *, seed: int, purpose: str) -> Tensor:
-    """Return a random permutation of ``range(n)``, ``n >= 2``, that leaves nothing in its place (one single cycle)."""
+    """Return a random permutation of ``range(n)``, ``n >= 2``, that leaves nothing in its place (one single cycle).
+
+    Example:
+        >>> bool((derangement(5, seed=0, purpose="shuffle") == torch.arange(5)).any())
+        False
+    """
     order = permutation(n, seed=seed, purpose=purpose)
     partner = torch.empty_like(order)
     partner[order] = order.roll(1)

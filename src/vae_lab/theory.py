@@ -1,99 +1,51 @@
 """``python -m vae_lab.theory data=NAME ...``: which β, or σ², switches off which directions of one's own data."""
 
-import sys
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
-import numpy as np
+from vae_lab.console import CommandLine, command, figure_option, save_figure
 
-from vae_lab.checks import ConfigError
-from vae_lab.config.compose import compose_config
-from vae_lab.console import command, figure_option, save_figure
-from vae_lab.linear_theory.spectrum import Floats, water_filling
+if TYPE_CHECKING:
+    from vae_lab.training.prediction import Prediction, Row
 
 USAGE = """python -m vae_lab.theory [data=NAME ...] [model.latent_dim=D] [model.beta=B]
                          [likelihood=gaussian likelihood.variance=V] [figure=FILE.png]
 
-The linear prediction: how many directions of the data are worth their nats at each β, and what a linear VAE would do.
-The settings are those of vae_lab; likelihood=gaussian is the default here. The figure goes to theory.png."""
+What a linear VAE would do with your data: how many of their directions are worth their nats at each β.
+The settings are those of vae_lab, but for the likelihood, which is gaussian unless you say otherwise.
+The figure goes to theory.png.
+  --config-dir DIR  a folder of your own settings
+  --allow MODULE    a module of your own that may be used; repeat it for more"""
 
 
-@dataclass(frozen=True)
-class Prepared:
-    """A config, and the eigenvalues (P,) of its training data in units of the likelihood's pixel variance."""
-
-    config: dict[str, Any]
-    eigenvalues: Floats
-    variance: float | None
-    learned: bool  # whether the variance is only where the likelihood starts
-
-
-def prepare(overrides: list[str]) -> Prepared:
-    """Load the data that the overrides name and compute their spectrum.
-
-    Raises:
-        ConfigError: for whatever in the overrides does not fit.
-    """
-    chosen = any(override.startswith("likelihood=") for override in overrides)
-    config = compose_config([*([] if chosen else ["likelihood=gaussian"]), *overrides])
-
-    from vae_lab.training.assembly import assemble
-    from vae_lab.training.objective import data_spectrum, variance_of
-
-    parts = assemble(config)
-    variance = variance_of(parts.model.likelihood)
-    eigenvalues = data_spectrum(parts.model, parts.data)
-    if not len(eigenvalues):
-        raise ConfigError(
-            "the linear prediction holds for likelihoods bernoulli, continuous_bernoulli and gaussian, "
-            "and for decoders that read z alone; leave the likelihood or the decoder out"
-        )
-    learned = bool(getattr(parts.model.likelihood, "learned", False))
-    return Prepared(config, eigenvalues, variance, learned)
+def cells(row: "Row", prediction: "Prediction") -> list[str]:
+    """A row of the table."""
+    chosen = " *" if row.beta == prediction.beta else ""
+    cells = [f"{row.beta:g}{chosen}", str(row.directions), f"{row.latents} of {prediction.latent_dim}"]
+    variance = prediction.variance
+    if variance is None:
+        return cells
+    return [*cells, f"{row.beta * variance:.4g}", f"{row.rate:.3f}", f"{row.squared_error * variance:.3f}"]
 
 
-def betas(chosen: float, eigenvalues: Floats) -> list[float]:
-    """Powers of two around the chosen β, up to the one that switches everything off."""
-    top = int(np.ceil(np.log2(max(eigenvalues[0], chosen, 1))))
-    return sorted({chosen, *(2.0**power for power in range(min(-3, top - 8), top + 1))})
-
-
-def rows(prepared: Prepared) -> list[list[str]]:
-    """One row of text per β."""
-    beta, latent_dim = prepared.config["model"].get("beta", 1.0), prepared.config["model"]["latent_dim"]
-    lines = []
-    for b in betas(beta, prepared.eigenvalues):
-        filled = water_filling(prepared.eigenvalues, b, latent_dim)
-        worth = int((prepared.eigenvalues > b).sum())
-        line = [f"{b:g}{' *' if b == beta else ''}", str(worth), f"{min(worth, latent_dim)} of {latent_dim}"]
-        if prepared.variance is not None:
-            line += [
-                f"{b * prepared.variance:.4g}",
-                f"{filled.rate:.3f}",
-                f"{filled.squared_error * prepared.variance:.3f}",
-            ]
-        lines.append(line)
-    return lines
-
-
-def main() -> None:
+def main(line: CommandLine) -> None:
     """The command."""
-    file, overrides = figure_option(sys.argv[1:], "theory.png")
-    prepared = prepare(overrides)
+    file, overrides = figure_option(line.overrides, "theory.png")
 
     from vae_lab.report.table import Content, show
+    from vae_lab.training.prediction import predict
 
-    gaussian = ["βσ²", "KL (rate)", "squared error"] if prepared.variance is not None else []
-    show(Content(["β", "directions worth it", "latents used", *gaussian], rows(prepared), words=0).rich())
+    prediction = predict(overrides, line.config_dir)
+    gaussian = prediction.variance is not None
+    titles = ["β", "directions worth it", "latents used", *(["βσ²", "KL (rate)", "squared error"] if gaussian else [])]
+    show(Content(titles, [cells(row, prediction) for row in prediction.rows()], words=0).rich())
     name = "a linear VAE obeys it exactly" if gaussian else "it holds near the collapsed state"
     print(f"the linear prediction ({name}); * is the chosen β")
-    print(f"linear limit: from β = {prepared.eigenvalues[0]:.4g} on no direction is worth its nats, and the collapsed")
-    print("state is a local optimum; annealing from a small β shows whether the data pay for more than directions")
-    if prepared.learned:
-        print(f"σ² = {prepared.variance:.4g} is where this likelihood starts: it learns σ²")
-    chosen = prepared.config["model"]
-    drawn = (prepared.eigenvalues, chosen["latent_dim"], chosen.get("beta", 1.0), prepared.variance is not None)
-    save_figure("theory", file, *drawn)
+    limit = f"{prediction.eigenvalues[0]:.4g}"
+    print(f"linear limit: from β = {limit} on, no direction is worth its nats, and training can stay collapsed;")
+    print("anneal from a small β to see whether the data pay for more than directions")
+    if prediction.learned:
+        print(f"σ² = {prediction.variance:.4g} is where this likelihood starts: it learns σ²")
+    save_figure("theory", file, prediction.eigenvalues, prediction.latent_dim, prediction.beta, gaussian)
     print("next: python -m vae_lab +experiment=zero_kl -m")
 
 

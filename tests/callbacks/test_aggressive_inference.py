@@ -14,7 +14,7 @@ from vae_lab.checks import ConfigError
 from vae_lab.training import run
 from vae_lab.training.assembly import assemble
 
-ROWS = ("inference=aggressive", "inference.window=2", "inference.most=3", "inference.patience=100")
+ROWS = ("inference=aggressive", "inference.window=2", "inference.max_encoder_steps=3", "inference.patience=100")
 LOGGED = ("trainer.log_every_n_steps=1", "trainer.val_check_interval=20")
 
 
@@ -27,7 +27,7 @@ class Watch(Callback):
     def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
         self.before = copy.deepcopy(dict(pl_module.named_parameters()))
         (self.remedy,) = (c for c in trainer.callbacks if isinstance(c, AggressiveInference))
-        self.who = "joint" if not self.remedy.lasts else "encoder" if self.remedy.training_encoder else "decoder"
+        self.who = "joint" if not self.remedy.active else "encoder" if self.remedy.training_encoder else "decoder"
 
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
         moved = {name for name, p in pl_module.named_parameters() if not torch.equal(p, self.before[name])}
@@ -79,7 +79,7 @@ def test_what_does_not_train_does_not_move_by_a_bit(model, compose_config, fit):
 
 def test_every_step_counts_as_one(compose_config, tmp_path, curve):
     result = run.execute(compose_config(*ROWS, *LOGGED, "annealing=linear", "annealing.steps=10"), tmp_path, {})
-    assert result["steps"] == 20
+    assert result.steps == 20
     assert list(curve("train/loss")) == list(range(1, 21))
     assert list(curve("val/loss")) == [20]
     assert set(curve("coef/aggressive").values()) == {1.0}
@@ -108,7 +108,7 @@ def test_it_ends_for_good_and_then_all_train(compose_config, fit):
 
     def before(parts):
         (remedy,) = (r for r in parts.remedies if isinstance(r, AggressiveInference))
-        remedy.best = math.inf
+        remedy.best_score = math.inf
 
     parts, _ = fit(config, watch, before=before)
     seen = [who for who, _ in watch.steps]
@@ -125,7 +125,7 @@ def test_joint_steps_are_those_of_a_run_without_it(compose_config, fit):
     def before(parts):
         for remedy in parts.remedies:
             if isinstance(remedy, AggressiveInference):
-                remedy.lasts = False
+                remedy.active = False
 
     plain, _ = fit(compose_config())
     over, _ = fit(compose_config("inference=aggressive"), before=before)
@@ -136,8 +136,8 @@ def test_checkpoint_holds_where_it_stands(compose_config, tmp_path):
     run.execute(compose_config(*ROWS), tmp_path, {})
     content = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)
     (state,) = (state for name, state in content["callbacks"].items() if name.startswith("AggressiveInference"))
-    assert state["lasts"] is True
-    assert state["best"] > 0  # the mutual information of the validation at step 20 is in it
+    assert state["active"] is True
+    assert state["best_score"] > 0  # the mutual information of the validation at step 20 is in it
     assert vae_lab.load(tmp_path).training is False
 
 
@@ -160,7 +160,7 @@ def rows_of(who):
 @pytest.mark.parametrize(
     ("losses", "who"),
     [
-        ([9, 8, 7, 6, 5, 4, 3], "eeeeee" + "d"),  # falling: most = 6
+        ([9, 8, 7, 6, 5, 4, 3], "eeeeee" + "d"),  # falling: max_encoder_steps = 6
         ([9, 8, 7, 9, 8, 9], "eeeeee"),  # 8 is lower than 8.5, though 9 is not lower than 7
         ([9, 8, 8, 9, 0, 0, 0], "eeee" + "d" + "ee"),  # 8.5 is not lower than 8.5
         ([9, 8, 9, 9, 0, 0], "eeee" + "d" + "e"),
@@ -168,13 +168,13 @@ def rows_of(who):
     ],
 )
 def test_a_row_ends_when_a_window_is_not_lower_than_the_one_before(losses, who):
-    remedy = AggressiveInference(window=2, most=6)
+    remedy = AggressiveInference(window=2, max_encoder_steps=6)
     assert drive(remedy, [float(loss) for loss in losses]) == who
 
 
 def test_each_row_begins_anew():
     """A row of low losses does not end the next one, whose first window has none before it."""
-    remedy = AggressiveInference(window=2, most=100)
+    remedy = AggressiveInference(window=2, max_encoder_steps=100)
     assert drive(remedy, [1.0, 1.0, 5.0, 5.0, 0.0, 9.0, 9.0, 8.0, 8.0, 8.0, 8.0, 0.0]) == "eeee" + "d" + "eeeeee" + "d"
 
 
@@ -187,7 +187,7 @@ def test_rows_are_never_longer_than_most_and_decoder_steps_single(window, most):
 
 
 def test_a_level_loss_is_tried_for_two_windows():
-    rows = rows_of(drive(AggressiveInference(window=5, most=100), [7.0] * 200))
+    rows = rows_of(drive(AggressiveInference(window=5, max_encoder_steps=100), [7.0] * 200))
     assert rows[:4] == [("e", 10), ("d", 1)] * 2
 
 
@@ -206,14 +206,14 @@ def test_it_lasts_until_the_mutual_information_stops_rising(patience, rises, las
     remedy, seen = AggressiveInference(patience=patience), []
     for figure in rises:
         remedy.judge(figure)
-        seen.append(remedy.lasts)
+        seen.append(remedy.active)
     assert seen == lasts
 
 
 @pytest.mark.parametrize("after", [0, 1, 2, 3, 4, 6, 7, 12, 25])
 def test_it_goes_on_from_its_state(after):
     losses = (50 + torch.randn(80, generator=torch.Generator().manual_seed(0))).tolist()
-    whole, first, second = (AggressiveInference(window=3, most=8, patience=2) for _ in range(3))
+    whole, first, second = (AggressiveInference(window=3, max_encoder_steps=8, patience=2) for _ in range(3))
     expected = drive(whole, losses)
     begun = drive(first, losses[:after])
     first.judge(1.0)
@@ -223,10 +223,10 @@ def test_it_goes_on_from_its_state(after):
     second.load_state_dict(state)
     assert begun + drive(second, losses[after:]) == expected
     second.judge(0.9)
-    assert not second.lasts
+    assert not second.active
 
 
-@pytest.mark.parametrize(("key", "value"), [("window", 0), ("most", 0), ("patience", 0), ("window", 2.5)])
+@pytest.mark.parametrize(("key", "value"), [("window", 0), ("max_encoder_steps", 0), ("patience", 0), ("window", 2.5)])
 def test_mistakes_are_refused_by_their_place_in_the_config(key, value, compose_config):
     with pytest.raises(ConfigError, match=rf"^inference\.{key}={value}: must be a whole number >= 1"):
         assemble(compose_config("inference=aggressive", f"inference.{key}={value}"))

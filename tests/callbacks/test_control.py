@@ -22,7 +22,7 @@ every_law = pytest.mark.parametrize("law", CONTROLS)
 def test_weight_is_what_the_law_makes_of_the_logged_figures(law, compose_config, tmp_path, curve):
     """The weight of a step comes from the steps before it, replayed here from the curves."""
     config = compose_config(*CONTROLS[law], "trainer.log_every_n_steps=1")
-    assert run.execute(config, tmp_path, {})["status"] == "finished"
+    assert run.execute(config, tmp_path, {}).status == "finished"
     (controller,) = (r.penalty.controller for r in assemble(config).remedies if r.penalty is not None)
     figures = curve("train/distortion" if law == "geco" else "train/rate")
     weights, state = curve("coef/control"), controller.start()
@@ -59,7 +59,7 @@ def test_checkpoint_is_the_last_and_holds_the_state_that_its_loss_was_weighed_wi
 ):
     config = compose_config(*CONTROLS[law], "model.beta=2")
     result = run.execute(config, tmp_path, {})
-    assert result["checkpoint"] == "last.ckpt at step 20"
+    assert (result.checkpoint, result.checkpoint_step) == ("last.ckpt", 20)
     assert not (tmp_path / "checkpoints" / "best.ckpt").exists()
     held = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
     start = assemble(config).model.penalty
@@ -76,7 +76,7 @@ def test_checkpoint_is_the_last_and_holds_the_state_that_its_loss_was_weighed_wi
 def test_pi_holds_the_rate_of_a_training(compose_config, tmp_path):
     lengths = ("trainer.max_steps=300", "trainer.val_check_interval=300")
     settings = ("control=pi", "control.target=6", "control.ki=0.01", *lengths)
-    metrics = run.execute(compose_config(*settings), tmp_path, {})["metrics"]
+    metrics = run.execute(compose_config(*settings), tmp_path, {}).metrics
     assert metrics["test/rate"] == pytest.approx(6, abs=1.0)
 
 
@@ -86,7 +86,7 @@ def test_pi_holds_the_rate_of_a_training(compose_config, tmp_path):
         (("control=pi", "control.law=p"), r"control\.law=p: must be one of adaptive, pi, geco"),
         (("control=pi", "control.target=0"), r"control\.target=0: must be a finite number > 0"),
         (("control=pi", "control.low=2", "control.high=1"), r"control\.high=1: must be a finite number > 2"),
-        (("control=geco", "control.target=20", "+control.ki=1"), r"control\.ki: no such setting"),
+        (("control=geco", "control.target=20", "+control.ki=1"), r"control\.ki=1: no such setting"),
         (("free_bits=adaptive", "free_bits.high=0.5"), r"free_bits\.start_weight=1\.0: must be"),
     ],
 )

@@ -67,9 +67,9 @@ def test_loss_of_a_validation_is_that_of_its_step(compose_config, tmp_path, curv
 def test_capacity_holds_the_rate(compose_config, tmp_path):
     settings = ("annealing.steps=50", "trainer.max_steps=150", "trainer.val_check_interval=150")
     result = run.execute(compose_config("annealing=capacity", "annealing.capacity=5", *settings), tmp_path, {})
-    assert result["metrics"]["test/rate"] == pytest.approx(5, abs=0.5)
-    assert result["rate_floor"] == 5
-    assert result["checkpoint"].startswith("best.ckpt")
+    assert result.metrics["test/rate"] == pytest.approx(5, abs=0.5)
+    assert result.rate_floor == 5
+    assert result.checkpoint == "best.ckpt"
 
 
 def test_warm_up_and_free_bits_move_both(compose_config, tmp_path, curve):
@@ -130,18 +130,18 @@ def test_best_is_chosen_after_the_last_of_all_ends(settings, end, compose_config
 def test_no_checkpoint_before_the_end_of_free_bits_is_best(compose_config, tmp_path):
     settings = ("free_bits=growing", "free_bits.steps=15", "trainer.val_check_interval=5", "free_bits.epsilon=3")
     result = run.execute(compose_config(*settings), tmp_path, {})
-    assert result["checkpoint"] in ("best.ckpt at step 15", "best.ckpt at step 20")
+    assert (result.checkpoint, result.checkpoint_step) in (("best.ckpt", 15), ("best.ckpt", 20))
     result = run.execute(compose_config(*settings, "free_bits.steps=21"), tmp_path / "late", {})
-    assert result["checkpoint"] == "last.ckpt at step 20"
+    assert (result.checkpoint, result.checkpoint_step) == ("last.ckpt", 20)
 
 
 @pytest.mark.parametrize(
     ("settings", "penalty"),
     [
-        ((), penalties.Plain),
-        (("free_bits=total",), penalties.FreeBits),
-        (("annealing=capacity",), penalties.Capacity),
-        (("free_bits=adaptive",), penalties.Controlled),
+        ((), penalties.PlainPenalty),
+        (("free_bits=total",), penalties.FreeBitsPenalty),
+        (("annealing=capacity",), penalties.CapacityPenalty),
+        (("free_bits=adaptive",), penalties.ControlledPenalty),
     ],
 )
 def test_penalty_of_the_remedy_is_that_of_the_model(settings, penalty, compose_config):
@@ -170,7 +170,7 @@ def test_moving_is_a_function_of_the_step_alone():
         (("annealing.steps=0",), r"annealing\.steps=0: must be a whole number"),
         (("annealing.capacity=-1",), r"annealing\.capacity=-1: must be a finite number >= 0"),
         (("annealing.gamma=0",), r"annealing\.gamma=0: must be a finite number > 0"),
-        (("+annealing.cycles=3",), r"annealing\.cycles: no such setting"),
+        (("+annealing.cycles=3",), r"annealing\.cycles=3: no such setting"),
         (("annealing=constant", "free_bits=growing", "free_bits.mode=all"), r"free_bits\.mode=all: must be one of"),
         (("annealing=constant", "free_bits=growing", "free_bits.epsilon=-1"), r"free_bits\.epsilon=-1: must be"),
     ],

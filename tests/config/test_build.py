@@ -68,12 +68,45 @@ def test_builds_nested_nodes_and_partials():
 
 def test_a_wrong_value_is_named_by_its_path():
     with pytest.raises(ConfigError, match=r"^a\.b\.epsilon=-1: must be a finite number >= 0$"):
-        build({"_target_": "vae_lab.elbo.penalties.FreeBits", "epsilon": -1}, "a.b", Penalty)
+        build({"_target_": "vae_lab.elbo.penalties.FreeBitsPenalty", "epsilon": -1}, "a.b", Penalty)
 
 
 def test_an_unknown_argument_is_named():
-    with pytest.raises(ConfigError, match=r"^node\.nothing: no such setting$"):
-        build({"_target_": "vae_lab.elbo.penalties.FreeBits", "nothing": 1}, "node", Penalty)
+    with pytest.raises(ConfigError, match=r"^node\.nothing=1: no such setting$"):
+        build({"_target_": "vae_lab.elbo.penalties.FreeBitsPenalty", "nothing": 1}, "node", Penalty)
+
+
+def test_an_unknown_argument_of_a_partial_is_named_before_it_is_called():
+    node = {"_target_": "torch.optim.Adam", "lrr": 0.5, "_partial_": True}
+    with pytest.raises(ConfigError, match=r"^optimizer\.lrr=0\.5: no such setting \(did you mean lr\?\)$"):
+        build(node, "optimizer", torch.optim.Optimizer)
+
+
+def test_a_type_error_that_no_argument_caused_stays_what_it_is():
+    node = {"_target_": "torch.nn.Linear", "in_features": "two", "out_features": 3}
+    with pytest.raises(ConfigError, match=r"^layer: TypeError: ") as caught:
+        build(node, "layer", torch.nn.Module)
+    assert caught.value.argument == "layer"
+
+
+@pytest.mark.parametrize(
+    ("node", "argument", "value", "allowed"),
+    [
+        ({"epsilon": -1}, "node.epsilon", -1, "must be a finite number >= 0"),
+        ({"nothing": 1}, "node.nothing", 1, "no such setting"),
+        ({"mode": "pixel"}, "node.mode", "pixel", "must be one of dimension, sample, total"),
+    ],
+)
+def test_an_error_carries_its_fields(node, argument, value, allowed):
+    with pytest.raises(ConfigError) as caught:
+        build({"_target_": "vae_lab.elbo.penalties.FreeBitsPenalty", **node}, "node", Penalty)
+    assert (caught.value.argument, caught.value.value, caught.value.allowed) == (argument, value, allowed)
+
+
+def test_a_refused_target_carries_its_fields():
+    with pytest.raises(ConfigError) as caught:
+        build({"_target_": "os.system"}, "node", object)
+    assert (caught.value.argument, caught.value.value) == ("node._target_", "os.system")
 
 
 def test_allowing_ends_with_its_block():

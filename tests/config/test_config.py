@@ -3,7 +3,7 @@
 import pytest
 
 from vae_lab.config.groups import groups
-from vae_lab.config.names import experiment_name, run_name, values
+from vae_lab.config.names import experiment_name, override_values, run_name
 
 
 def test_run_name_is_readable_and_leaves_out_experiment_and_hydra():
@@ -48,7 +48,7 @@ def test_values_have_their_types():
         "f": "x y",
         "g": 1e-3,
     }
-    assert values([*overrides, "+experiment=smoke"]) == expected
+    assert override_values([*overrides, "+experiment=smoke"]) == expected
 
 
 def test_groups_mirror_the_design():

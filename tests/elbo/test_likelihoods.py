@@ -591,3 +591,26 @@ def test_bad_levels_are_refused_by_name(levels):
 def test_bad_scale_is_refused_by_name(scale):
     with pytest.raises(ValueError, match=f"^scale={scale}: must be a finite number > 0"):
         DiscretizedLogistic(scale=scale)
+
+
+@pytest.mark.parametrize(
+    ("likelihood", "variance", "learned"),
+    [
+        (Bernoulli(), None, False),
+        (ContinuousBernoulli(), None, False),
+        (DiscretizedLogistic(), None, True),
+        (DiscretizedLogistic(fit="fixed"), None, False),
+        (Gaussian(0.2), 0.2, False),
+        (Gaussian(0.2, fit="learned"), 0.2, True),
+        (Gaussian(0.2, fit="optimal"), 0.2, True),
+    ],
+)
+def test_every_likelihood_says_its_variance_and_whether_its_width_is_learned(likelihood, variance, learned):
+    assert likelihood.learned is learned
+    assert likelihood.variance == (None if variance is None else pytest.approx(variance))
+
+
+def test_the_variance_is_the_present_one():
+    likelihood = Gaussian(0.2, fit="learned")
+    likelihood.log_variance.data.fill_(0.0)
+    assert likelihood.variance == 1.0

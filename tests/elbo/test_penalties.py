@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from vae_lab.elbo.controllers import Adaptive, Geco, ProportionalIntegral
-from vae_lab.elbo.penalties import Capacity, Controlled, FreeBits, Plain
+from vae_lab.elbo.penalties import CapacityPenalty, ControlledPenalty, FreeBitsPenalty, PlainPenalty
 
 # (B, D) = (3, 2); column means 0.3 and 1.2, row sums 0.7, 1.4, 2.4
 RATE = torch.tensor([[0.1, 0.6], [0.2, 1.2], [0.6, 1.8]], dtype=torch.float64)
@@ -31,52 +31,52 @@ def random_rate(seed, shape=(7, 5)):
 
 
 def test_plain_sums_over_dimensions_and_averages_over_the_batch():
-    assert Plain()(RATE).item() == pytest.approx(1.5)
+    assert PlainPenalty()(RATE).item() == pytest.approx(1.5)
 
 
 def test_plain_is_no_floor():
-    assert Plain().floor(5) == 0
+    assert PlainPenalty().floor(5) == 0
 
 
 @pytest.mark.parametrize(("mode", "epsilon", "expected"), BY_HAND)
 def test_free_bits_by_hand(mode, epsilon, expected):
-    assert FreeBits(mode, epsilon)(RATE).item() == pytest.approx(expected, abs=1e-6)
+    assert FreeBitsPenalty(mode, epsilon)(RATE).item() == pytest.approx(expected, abs=1e-6)
 
 
-@pytest.mark.parametrize("mode", FreeBits.modes)
+@pytest.mark.parametrize("mode", FreeBitsPenalty.modes)
 @pytest.mark.parametrize("epsilon", [0.0, 0.25, 0.8, 3.0, 6.0])
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_free_bits_equals_numpy(mode, epsilon, seed):
     rate = random_rate(seed)
-    assert FreeBits(mode, epsilon).double()(rate).item() == pytest.approx(
+    assert FreeBitsPenalty(mode, epsilon).double()(rate).item() == pytest.approx(
         NUMPY[mode](rate.numpy(), np.float32(epsilon)), rel=1e-12
     )
 
 
-@pytest.mark.parametrize("mode", FreeBits.modes)
+@pytest.mark.parametrize("mode", FreeBitsPenalty.modes)
 def test_no_free_bits_is_plain(mode):
     rate = random_rate(3)
-    assert FreeBits(mode, 0.0)(rate).item() == pytest.approx(Plain()(rate).item(), rel=1e-14)
+    assert FreeBitsPenalty(mode, 0.0)(rate).item() == pytest.approx(PlainPenalty()(rate).item(), rel=1e-14)
 
 
 def test_modes_are_ordered():
     rate = random_rate(4)
-    plain, dimension, sample = (penalty(rate) for penalty in (Plain(), FreeBits("dimension", 1), FreeBits("sample", 1)))
-    assert plain < dimension < sample  # a maximum of means is at most the mean of maxima
+    dimension, sample = (FreeBitsPenalty(mode, 1)(rate) for mode in ("dimension", "sample"))
+    assert PlainPenalty()(rate) < dimension < sample  # a maximum of means is at most the mean of maxima
 
 
-@pytest.mark.parametrize("mode", FreeBits.modes)
+@pytest.mark.parametrize("mode", FreeBitsPenalty.modes)
 def test_below_epsilon_no_gradient(mode):
     rate = RATE.clone().requires_grad_()
-    FreeBits(mode, 4.0)(rate).backward()
+    FreeBitsPenalty(mode, 4.0)(rate).backward()
     assert rate.grad.count_nonzero() == 0
 
 
 def test_gradient_reaches_exactly_what_lies_above_epsilon():
     gradients = {}
-    for mode in FreeBits.modes:
+    for mode in FreeBitsPenalty.modes:
         rate = RATE.clone().requires_grad_()
-        FreeBits(mode, 0.5)(rate).backward()
+        FreeBitsPenalty(mode, 0.5)(rate).backward()
         gradients[mode] = (rate.grad * len(rate)).tolist()
     assert gradients["dimension"] == pytest.approx(np.array([[0, 1], [0, 1], [0, 1]]))
     assert gradients["sample"] == pytest.approx(np.array([[0, 1], [0, 1], [1, 1]]))
@@ -85,14 +85,14 @@ def test_gradient_reaches_exactly_what_lies_above_epsilon():
 
 @pytest.mark.parametrize(("mode", "floor"), [("dimension", 0.5 * 6), ("sample", 0.5 * 6), ("total", 0.5)])
 def test_floor_is_the_least_penalty_per_image(mode, floor):
-    penalty = FreeBits(mode, 0.5)
+    penalty = FreeBitsPenalty(mode, 0.5)
     assert penalty.floor(6) == pytest.approx(floor)
     assert penalty(torch.zeros(4, 6)).item() == pytest.approx(floor)
 
 
-@pytest.mark.parametrize("mode", FreeBits.modes)
+@pytest.mark.parametrize("mode", FreeBitsPenalty.modes)
 def test_epsilon_is_a_buffer_that_the_penalty_reads(mode):
-    penalty = FreeBits(mode, 0.1)
+    penalty = FreeBitsPenalty(mode, 0.1)
     assert dict(penalty.named_buffers())["epsilon"].shape == ()
     penalty.epsilon.fill_(5.0)
     assert penalty(RATE).item() == pytest.approx(penalty.floor(2)) == pytest.approx(5.0 if mode == "total" else 10.0)
@@ -102,7 +102,7 @@ def test_epsilon_is_a_buffer_that_the_penalty_reads(mode):
     ("capacity", "gamma", "expected"), [(1.0, 10.0, 5.0), (2.0, 10.0, 5.0), (1.5, 10.0, 0.0), (0.0, 1.0, 1.5)]
 )
 def test_capacity_by_hand(capacity, gamma, expected):
-    assert Capacity(capacity, gamma)(RATE).item() == pytest.approx(expected, abs=1e-6)
+    assert CapacityPenalty(capacity, gamma)(RATE).item() == pytest.approx(expected, abs=1e-6)
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
@@ -110,11 +110,12 @@ def test_capacity_by_hand(capacity, gamma, expected):
 def test_capacity_equals_numpy(capacity, seed):
     rate = random_rate(seed)
     expected = 2 * abs(rate.numpy().sum(1).mean() - capacity)
-    assert Capacity(capacity, 2.0)(rate).item() == pytest.approx(expected, rel=1e-6)
+    assert CapacityPenalty(capacity, 2.0)(rate).item() == pytest.approx(expected, rel=1e-6)
 
 
 def test_capacity_is_of_the_batch_mean_not_of_each_image():
-    assert Capacity(1.5, 1.0)(RATE).item() == pytest.approx(0, abs=1e-6)  # the mean over |0.7 - C|, ... would be 0.6
+    near = pytest.approx(0, abs=1e-6)  # the mean over |0.7 - C|, ... would be 0.6
+    assert CapacityPenalty(1.5, 1.0)(RATE).item() == near
     assert np.abs(RATE.numpy().sum(1) - 1.5).mean() == pytest.approx(0.6)
 
 
@@ -122,18 +123,18 @@ def test_capacity_is_of_the_batch_mean_not_of_each_image():
 def test_capacity_pulls_the_rate_to_it_from_both_sides(capacity, sign):
     """Every rate feels the same slope, those of images on the other side too: 0.7 < 1 < 1.5 < 2 < 2.4."""
     rate = RATE.clone().requires_grad_()
-    Capacity(capacity, 10.0)(rate).backward()
+    CapacityPenalty(capacity, 10.0)(rate).backward()
     assert (rate.grad * len(rate)).tolist() == pytest.approx(np.full((3, 2), sign * 10.0))
 
 
 def test_capacity_prices_and_floors():
-    penalty = Capacity(2.5, 7.0)
+    penalty = CapacityPenalty(2.5, 7.0)
     assert (penalty.floor(4), penalty.price()) == (2.5, -7.0)
-    assert (Plain().price(), FreeBits().price()) == (1.0, 1.0)
+    assert (PlainPenalty().price(), FreeBitsPenalty().price()) == (1.0, 1.0)
 
 
 def test_capacity_and_gamma_are_buffers_that_the_penalty_reads():
-    penalty = Capacity(1.0, 10.0)
+    penalty = CapacityPenalty(1.0, 10.0)
     assert {name: tuple(b.shape) for name, b in penalty.named_buffers()} == {"capacity": (), "gamma": ()}
     penalty.capacity.fill_(2.5)
     assert (penalty(RATE).item(), penalty.floor(2)) == (pytest.approx(10.0), 2.5)
@@ -152,7 +153,7 @@ every_controller = pytest.mark.parametrize("law", CONTROLLERS)
 
 @every_controller
 def test_controlled_starts_with_the_weight_of_its_target(law):
-    penalty = Controlled(CONTROLLERS[law])
+    penalty = ControlledPenalty(CONTROLLERS[law])
     assert penalty(RATE).item() == pytest.approx(STARTS[law] * 1.5)
     assert penalty.price() == pytest.approx(STARTS[law])
     assert torch.equal(penalty.state, CONTROLLERS[law].start())
@@ -160,24 +161,24 @@ def test_controlled_starts_with_the_weight_of_its_target(law):
 
 @every_controller
 def test_controlled_takes_a_whole_number_as_target(law):
-    Controlled(type(CONTROLLERS[law])(3)).observe(torch.tensor(7.0))
+    ControlledPenalty(type(CONTROLLERS[law])(3)).observe(torch.tensor(7.0))
 
 
 @every_controller
 def test_controlled_gradient_is_its_weight(law):
     rate = RATE.clone().requires_grad_()
-    Controlled(CONTROLLERS[law])(rate).backward()
+    ControlledPenalty(CONTROLLERS[law])(rate).backward()
     assert (rate.grad * len(rate)).tolist() == pytest.approx(np.full((3, 2), STARTS[law]))
 
 
 @every_controller
 def test_only_what_holds_the_rate_has_a_floor(law):
-    assert Controlled(CONTROLLERS[law]).floor(7) == (0.0 if law == "geco" else 3.0)
+    assert ControlledPenalty(CONTROLLERS[law]).floor(7) == (0.0 if law == "geco" else 3.0)
 
 
 @every_controller
 def test_observing_moves_state_and_weight_in_place_and_keeps_no_graph(law):
-    penalty = Controlled(CONTROLLERS[law])
+    penalty = ControlledPenalty(CONTROLLERS[law])
     places, start = (penalty.state.data_ptr(), penalty.weight.data_ptr()), penalty.state.clone()
     for measured in (9.0, 8.0, 7.0):
         penalty.observe(torch.tensor(measured, requires_grad=True))
@@ -192,11 +193,11 @@ def test_observing_moves_state_and_weight_in_place_and_keeps_no_graph(law):
 
 @every_controller
 def test_control_goes_on_from_its_state_dict(law):
-    penalty, other = Controlled(CONTROLLERS[law]), Controlled(CONTROLLERS[law])
+    penalty, other = ControlledPenalty(CONTROLLERS[law]), ControlledPenalty(CONTROLLERS[law])
     for measured in (9.0, 8.0, 7.0):
         penalty.observe(torch.tensor(measured))
     state = copy.deepcopy(penalty.state_dict())
-    assert set(state) == {"state", "weight"}
+    assert {"state", "weight", "controller.target"} <= set(state)
     other.load_state_dict(state)
     for measured in (1.0, 6.0):
         penalty.observe(torch.tensor(measured))
@@ -206,17 +207,37 @@ def test_control_goes_on_from_its_state_dict(law):
 
 @every_controller
 def test_two_penalties_share_nothing(law):
-    one, other = Controlled(CONTROLLERS[law]), Controlled(CONTROLLERS[law])
+    one, other = ControlledPenalty(CONTROLLERS[law]), ControlledPenalty(CONTROLLERS[law])
     one.observe(torch.tensor(9.0))
     assert torch.equal(other.state, CONTROLLERS[law].start())
 
 
 def test_bad_arguments_are_refused_by_name():
     with pytest.raises(ValueError, match=r"^mode=dimensions: must be one of .*did you mean dimension"):
-        FreeBits("dimensions")
+        FreeBitsPenalty("dimensions")
     with pytest.raises(ValueError, match=r"^epsilon=-0\.1: must be a finite number >= 0"):
-        FreeBits(epsilon=-0.1)
+        FreeBitsPenalty(epsilon=-0.1)
     with pytest.raises(ValueError, match=r"^capacity=-1: must be a finite number >= 0"):
-        Capacity(-1)
+        CapacityPenalty(-1)
     with pytest.raises(ValueError, match=r"^gamma=0: must be a finite number > 0"):
-        Capacity(3.0, 0)
+        CapacityPenalty(3.0, 0)
+
+
+def test_only_the_rate_itself_is_plain():
+    others = FreeBitsPenalty(epsilon=0.0), CapacityPenalty(1.0), ControlledPenalty(Adaptive(3.0))
+    assert PlainPenalty().plain
+    assert not any(penalty.plain for penalty in others)
+
+
+@every_controller
+def test_only_what_holds_the_distortion_has_a_target_of_it(law):
+    assert ControlledPenalty(CONTROLLERS[law]).distortion_target() == (3.0 if law == "geco" else None)
+    assert FreeBitsPenalty().distortion_target() is None
+
+
+@every_controller
+def test_a_number_of_the_controller_moves_with_the_state_dict(law):
+    kind = type(CONTROLLERS[law])
+    penalty, other = ControlledPenalty(kind(3.0)), ControlledPenalty(kind(5.0))
+    other.load_state_dict(penalty.state_dict())
+    assert other.controller.target == 3.0

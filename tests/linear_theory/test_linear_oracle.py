@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from vae_lab.config.compose import compose_config
-from vae_lab.elbo.penalties import Plain
-from vae_lab.linear_theory.optimum import optimum
-from vae_lab.runs.run import Run
+from vae_lab.elbo.penalties import PlainPenalty
+from vae_lab.linear_theory.closed_forms import linear_optimum
+from vae_lab.linear_theory.linear_vae import LinearVAE
+from vae_lab.linear_theory.prediction import theory
 from vae_lab.training.assembly import assemble
 from vae_lab.training.loading import load
-from vae_lab.training.objective import theory
 from vae_lab.training.run import execute
 
 LAMBDAS = np.array([4, 2, 1, 0.5, 0.2, 0.1])
@@ -26,23 +26,23 @@ LEARNED = ("likelihood=gaussian_learned", "model.latent_dim=3", "likelihood.vari
 
 
 def train(directory, *overrides):
-    return execute(compose_config(["+experiment=linear_oracle", "evaluation.k=0", *overrides]), directory, {})
+    return execute(compose_config(["+experiment=linear_oracle", "metrics.test.nll.k=0", *overrides]), directory, {})
 
 
 def assert_agrees(result, collapsed, rates=None):
     """The criterion: the total rate within 2 % and 0.02 nats per dimension, and distortion and collapse accordingly."""
-    metrics, known = result["metrics"], result["theory"]
-    assert known["exact"]
-    expected = known["rate_dim"]
+    metrics, known = result.metrics, result.theory
+    assert known.exact
+    expected = known.rate_dim
     assert expected == sorted(expected, reverse=True)
     if rates is not None:
         assert expected == pytest.approx(rates, abs=6e-4)
     slack = 0.02 * sum(expected) + 0.02 * len(expected)
     assert metrics["test/rate"] == pytest.approx(sum(expected), abs=slack)
     assert sorted(metrics["test/rate_dim"], reverse=True) == pytest.approx(expected, abs=0.05)
-    assert metrics["test/distortion"] == pytest.approx(known["distortion"], abs=slack)
-    assert result["unused"] == known["collapsed"] == collapsed
-    assert Run(None, result).linear_rate == pytest.approx(sum(expected))
+    assert metrics["test/distortion"] == pytest.approx(known.distortion, abs=slack)
+    assert result.unused == known.collapsed == collapsed
+    assert result.linear_rate == pytest.approx(sum(expected))
 
 
 @pytest.mark.parametrize(
@@ -52,14 +52,14 @@ def assert_agrees(result, collapsed, rates=None):
 def test_beta(tmp_path, beta, rates, collapsed):
     result = train(tmp_path, f"model.beta={beta}", *FAST)
     assert_agrees(result, collapsed, rates)
-    assert result["theory"]["squared_error"] == pytest.approx(1.5 if beta == 1 else 2.6, abs=1e-4)
-    assert result["theory"]["eigenvalues"] == pytest.approx(LAMBDAS, abs=1e-4)
+    assert result.theory.squared_error == pytest.approx(1.5 if beta == 1 else 2.6, abs=1e-4)
+    assert result.theory.eigenvalues == pytest.approx(LAMBDAS, abs=1e-4)
 
 
 def assert_variance(result, variance):
     assert_agrees(result, 0)
-    assert result["theory"]["variance"] == pytest.approx(variance, abs=1e-4)
-    assert result["objective"]["variance"] == pytest.approx(variance, rel=0.03)
+    assert result.theory.variance == pytest.approx(variance, abs=1e-4)
+    assert result.objective.variance == pytest.approx(variance, rel=0.03)
 
 
 @pytest.mark.parametrize(("beta", "variance", "steps"), [(1, 0.26667, 500), (1.5, 0.53333, 1000)])
@@ -75,7 +75,7 @@ def test_optimal_variance(tmp_path):
 def test_free_bits_of_diagonal_networks(tmp_path):
     result = train(tmp_path, *FREE_BITS, *DIAGONAL, *FAST)
     assert_agrees(result, 0, [1.295, 0.949, 0.8, 0.8, 0.8])
-    assert min(result["metrics"]["test/rate_dim"]) >= 0.78
+    assert min(result.metrics["test/rate_dim"]) >= 0.78
     assert exact_loss(tmp_path) == pytest.approx(6.382, abs=0.01)
 
 
@@ -105,16 +105,16 @@ def whole_split(model):
 
 def test_free_networks_share_directions_and_end_below_the_formula_of_free_bits(tmp_path):
     result = train(tmp_path, *FREE_BITS, *FAST)
-    assert not result["theory"]["exact"]
-    assert min(result["metrics"]["test/rate_dim"]) >= 0.78
+    assert not result.theory.exact
+    assert min(result.metrics["test/rate_dim"]) >= 0.78
     assert 6.2 < exact_loss(tmp_path) < 6.382
 
 
 @pytest.mark.slow
 def test_free_networks_share_directions_and_end_below_the_formula_of_bn(tmp_path):
     result = train(tmp_path, *BN)
-    assert not result["theory"]["exact"]
-    assert min(result["metrics"]["test/rate_dim"]) >= 0.18
+    assert not result.theory.exact
+    assert min(result.metrics["test/rate_dim"]) >= 0.18
     assert 6.03 < exact_loss(tmp_path) < 6.0705
 
 
@@ -138,9 +138,9 @@ def test_no_theory_where_it_does_not_hold(other):
 
 def test_diagonal_networks_see_the_pixels_of_rotated_data_one_by_one(tmp_path):
     result = train(tmp_path, *DIAGONAL[:2], *FAST)
-    assert sum(result["theory"]["eigenvalues"]) == pytest.approx(LAMBDAS.sum(), rel=1e-4)
-    assert result["theory"]["eigenvalues"][0] < 3
-    assert_agrees(result, result["theory"]["collapsed"])
+    assert sum(result.theory.eigenvalues) == pytest.approx(LAMBDAS.sum(), rel=1e-4)
+    assert result.theory.eigenvalues[0] < 3
+    assert_agrees(result, result.theory.collapsed)
 
 
 @pytest.mark.slow
@@ -179,12 +179,12 @@ def test_capacity(tmp_path):
 def test_controlled_rate(tmp_path, law):
     result = train(tmp_path, *law.split())
     assert_agrees(result, 1, AT_CAPACITY)
-    assert result["objective"]["price"] == pytest.approx(1.3506, rel=0.1)
+    assert result.objective.price == pytest.approx(1.3506, rel=0.1)
 
 
 @pytest.mark.slow
 def test_geco(tmp_path):
-    target = optimum(LAMBDAS, SIGMA2, 2.0, 5, Plain()).distortion
+    target = linear_optimum(PlainPenalty(), LinearVAE(LAMBDAS, SIGMA2, 2.0, 5)).distortion
     result = train(tmp_path, "control=geco", f"control.target={target}")
     assert_agrees(result, 2, [0.9486, 0.6020, 0.2554, 0, 0])
-    assert result["objective"]["price"] == pytest.approx(2.0, rel=0.1)  # τ/σ², their multiplier is 1/2τ
+    assert result.objective.price == pytest.approx(2.0, rel=0.1)  # τ/σ², their multiplier is 1/2τ

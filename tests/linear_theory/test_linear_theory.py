@@ -9,9 +9,13 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 
 from vae_lab.elbo.controllers import Adaptive, Geco, ProportionalIntegral
-from vae_lab.elbo.penalties import Capacity, Controlled, FreeBits, Plain
-from vae_lab.linear_theory import optimum as linear_theory
-from vae_lab.linear_theory.optimum import batch_normalised, fill, learned_variance, level_of_error, level_of_rate
+from vae_lab.elbo.likelihoods import Gaussian
+from vae_lab.elbo.penalties import CapacityPenalty, ControlledPenalty, FreeBitsPenalty, PlainPenalty
+from vae_lab.linear_theory.closed_forms import batch_normalised, closed_form, linear_optimum
+from vae_lab.linear_theory.linear_vae import LinearVAE, learned_variance
+from vae_lab.linear_theory.water_filling import level_of_error, level_of_rate, water_filling
+from vae_lab.models import BNVAE, VAE, BetaVAE, InfoVAE
+from vae_lab.networks import LinearDecoder, LinearEncoder
 
 LAMBDAS = np.array([4, 2, 1, 0.5, 0.2, 0.1])
 SIGMA2, Q = 0.3, 5
@@ -21,8 +25,26 @@ spectra = st.lists(st.floats(0.05, 20), min_size=2, max_size=7).map(lambda e: np
 prices = st.floats(0.1, 8)
 
 
-def optimum(penalty=None, beta=1.0, variance=SIGMA2, q=Q, gamma=None):
-    return linear_theory.optimum(LAMBDAS, variance, beta, q, penalty or Plain(), gamma)
+def optimum(objective=None, beta=1.0, variance=SIGMA2, q=Q, eigenvalues=LAMBDAS):
+    return linear_optimum(objective or PlainPenalty(), LinearVAE(eigenvalues, variance, beta, q))
+
+
+def model(kind, penalty=None, **options):
+    """A model with linear networks; a remedy's penalty may take the place of its own."""
+    shape = (1, 1, len(LAMBDAS))
+    networks = {"encoder": LinearEncoder(shape, Q), "decoder": LinearDecoder(shape, Q)}
+    made = kind(likelihood=Gaussian(SIGMA2), latent_dim=Q, **networks, **options)
+    made.penalty = penalty or made.penalty
+    return made
+
+
+def fill(e, level):
+    return water_filling(e, level).rates
+
+
+def rates_of(penalty, e, beta):
+    """The rates (D,) of as many latents as there are directions, in units of σ²."""
+    return optimum(penalty, beta, 1.0, len(e), e).rates
 
 
 def distortion(e, rates):
@@ -60,14 +82,14 @@ def test_plain_fixture(beta, variance, rates, error):
 
 
 def test_free_bits_fixture():
-    best = optimum(FreeBits("dimension", 0.8))
+    best = optimum(FreeBitsPenalty("dimension", 0.8))
     assert best.rates == pytest.approx([1.295, 0.949, 0.8, 0.8, 0.8], abs=5e-4)
     assert best.distortion + best.rates.sum() - CONSTANT == pytest.approx(6.382, abs=5e-4)
     assert best.collapsed == 0
 
 
 def test_capacity_fixture():
-    best = optimum(Capacity(2.5, 10))
+    best = optimum(CapacityPenalty(2.5, 10))
     assert best.rates == pytest.approx([1.145, 0.798, 0.452, 0.105, 0], abs=5e-4)
     tau = LAMBDAS[0] * math.exp(-2 * best.rates[0])
     assert tau == pytest.approx(0.4052, abs=5e-5)
@@ -78,15 +100,15 @@ def test_capacity_fixture():
 
 @pytest.mark.parametrize(("used", "switch_on"), [(1, 0.3466), (2, 1.0397), (3, 2.0794), (4, 3.9120)])
 def test_dimensions_switch_on_one_by_one(used, switch_on):
-    assert optimum(Capacity(switch_on - 1e-4)).collapsed == Q - used
-    assert optimum(Capacity(switch_on + 1e-4)).collapsed == Q - used - 1
+    assert optimum(CapacityPenalty(switch_on - 1e-4)).collapsed == Q - used
+    assert optimum(CapacityPenalty(switch_on + 1e-4)).collapsed == Q - used - 1
 
 
 def test_bn_fixture():
-    best = optimum(gamma=0.6)
+    best = optimum(model(BNVAE, gamma=0.6))
     assert best.distortion + best.rates.sum() - CONSTANT == pytest.approx(6.0705, abs=5e-5)
     assert (best.rates > 0.18).all()
-    assert batch_normalised(np.zeros(2), 0.6)[0] == pytest.approx(0.18, abs=1e-9)  # γ²/2 where there is nothing
+    assert batch_normalised(np.zeros(2), 0.6).rates == pytest.approx(0.18, abs=1e-9)  # γ²/2 where there is nothing
 
 
 @pytest.mark.parametrize(("beta", "variance"), [(1.0, 0.26667), (1.5, 0.53333)])
@@ -99,7 +121,7 @@ def test_learned_variance_fixture(beta, variance):
 @pytest.mark.parametrize("beta", [0.5, 1.0, 2.0])
 def test_geco_finds_the_optimum_whose_distortion_is_its_target(beta):
     aim = optimum(beta=2.0)
-    best = optimum(Controlled(Geco(target=aim.distortion)), beta)  # whatever weight the controller starts from
+    best = optimum(ControlledPenalty(Geco(target=aim.distortion)), beta)  # whatever weight the controller starts from
     assert best.rates == pytest.approx(aim.rates)
     assert best.squared_error == pytest.approx(2.6)
 
@@ -122,7 +144,7 @@ def test_water_filling_is_the_least_loss(e, beta):
 @given(spectra, prices, st.floats(0, 1.5, width=32))
 def test_free_bits_are_the_least_loss(e, beta, epsilon):
     """Each rate is at most ε free nats and some that cost β."""
-    n, rates = len(e), linear_theory.allocate(FreeBits("dimension", epsilon), e, beta)
+    n, rates = len(e), rates_of(FreeBitsPenalty("dimension", epsilon), e, beta)
     bounds = [*[(0, epsilon)] * n, *[(0, None)] * n]
     found = least(lambda v: distortion(e, v[:n] + v[n:]) + beta * v[n:].sum(), np.full(2 * n, epsilon / 2), bounds)
     loss = distortion(e, rates) + beta * (rates - epsilon).clip(min=0).sum()
@@ -133,7 +155,7 @@ def test_free_bits_are_the_least_loss(e, beta, epsilon):
 @given(spectra, prices, st.integers(0, 4000))
 def test_free_bits_in_total_are_the_least_loss(e, beta, quanta):
     epsilon = quanta / 1000
-    rates = linear_theory.allocate(FreeBits("total", epsilon), e, beta)
+    rates = rates_of(FreeBitsPenalty("total", epsilon), e, beta)
 
     def cost(rate):
         return beta * np.maximum(rate - epsilon, 0)
@@ -147,7 +169,7 @@ def test_free_bits_in_total_are_the_least_loss(e, beta, quanta):
 def test_capacity_is_the_least_loss_whatever_it_costs(e, beta, quanta, gamma):
     """Where a nat beside C costs less than it saves, γ < τ/σ², more than C is spent."""
     capacity = quanta / 1000
-    rates = linear_theory.allocate(Capacity(capacity, gamma), e, beta)
+    rates = rates_of(CapacityPenalty(capacity, gamma), e, beta)
 
     def cost(rate):
         return beta * gamma * abs(rate - capacity)
@@ -166,8 +188,8 @@ def test_bn_is_the_least_loss_of_its_networks(e, gamma):
         error = value * (1 - w * gamma) ** 2 + value * w**2 * s  # x = √e u, mean γu, decoder √e w
         return 0.5 * error + 0.5 * (gamma**2 + s - 1 - v[0])
 
-    rates, left = batch_normalised(e, gamma)
-    for value, rate, rest in zip(e, rates, left, strict=True):
+    bn = batch_normalised(e, gamma)
+    for value, rate, rest in zip(e, bn.rates, bn.errors, strict=True):
         starts = [(start, gamma / (gamma**2 + np.exp(start))) for start in (-6.0, -3.0, -1.0, 0.0)]
         found = min(minimize(loss, start, args=(value,), tol=1e-10).fun for start in starts)
         assert rate + 0.5 * rest == pytest.approx(found, abs=1e-6)
@@ -178,8 +200,8 @@ def test_bn_is_the_least_loss_of_its_networks(e, gamma):
 def test_bn_finds_the_lower_of_two_minima(e, gamma):
     s = np.exp(np.linspace(math.log(1e-2 * gamma**2 / (gamma**2 + e)), 0, 200_001))
     losses = 0.5 * (e * s / (gamma**2 + s) + gamma**2 + s - 1 - np.log(s))
-    rates, left = batch_normalised(np.array([e]), gamma)
-    assert rates[0] + 0.5 * left[0] == pytest.approx(losses.min(), rel=1e-7)
+    bn = batch_normalised(np.array([e]), gamma)
+    assert bn.rates[0] + 0.5 * bn.errors[0] == pytest.approx(losses.min(), rel=1e-7)
 
 
 @settings(max_examples=30, deadline=None)
@@ -207,7 +229,8 @@ def test_the_error_is_what_was_asked_for(e, share):
 
 @pytest.mark.parametrize("rate", [1e-12, 1000.0, 1e6])
 def test_any_rate_can_be_asked_for(rate):
-    for penalty in (Capacity(rate, 10), FreeBits("total", rate), Controlled(Adaptive(target=rate))):
+    controlled = ControlledPenalty(Adaptive(target=rate))
+    for penalty in (CapacityPenalty(rate, 10), FreeBitsPenalty("total", rate), controlled):
         assert np.isfinite(optimum(penalty).rates).all()
 
 
@@ -220,7 +243,7 @@ def test_directions_without_variance_get_nothing():
 
 def profile(eigenvalues, beta, q, variance):
     """The loss at σ², all else at its best."""
-    best = linear_theory.optimum(eigenvalues, variance, beta, q, Plain())
+    best = optimum(None, beta, variance, q, eigenvalues)
     return best.distortion + beta * best.rates.sum()
 
 
@@ -230,7 +253,7 @@ def test_learned_variance_is_a_root_and_the_least_loss(eigenvalues, beta, q):
     """Also where latents collapse, and where Dβ >= P, of which the formula with all latents in use knows nothing."""
     q = min(q, len(eigenvalues) - 1)
     variance = learned_variance(eigenvalues, beta, q)
-    best = linear_theory.optimum(eigenvalues, variance, beta, q, Plain())
+    best = optimum(None, beta, variance, q, eigenvalues)
     assert best.squared_error / len(eigenvalues) == pytest.approx(variance, rel=1e-6)
     here = profile(eigenvalues, beta, q, variance)
     for factor in (1e-3, 0.1, 0.5, 0.97, 1.03, 2, 10, 1e3):
@@ -247,36 +270,93 @@ def test_learned_variance_when_every_pixel_has_a_latent():
 
 @pytest.mark.parametrize("law", [Adaptive, ProportionalIntegral])
 def test_a_controller_cannot_leave_its_bounds(law):
-    free = optimum(Controlled(law(target=2.5)))
-    assert free.rates == pytest.approx(optimum(Capacity(2.5)).rates)
-    weak = optimum(Controlled(law(target=2.5, high=1.0)))  # it would need 1.3506
+    free = optimum(ControlledPenalty(law(target=2.5)))
+    assert free.rates == pytest.approx(optimum(CapacityPenalty(2.5)).rates)
+    weak = optimum(ControlledPenalty(law(target=2.5, high=1.0)))  # it would need 1.3506
     assert weak.rates == pytest.approx(optimum().rates)
-    strong = optimum(Controlled(law(target=3.5, low=1.0, high=5.0)))
+    strong = optimum(ControlledPenalty(law(target=3.5, low=1.0, high=5.0)))
     assert strong.rates == pytest.approx(optimum().rates)
-    assert optimum(Controlled(law(target=2.5)), beta=3.0).rates == pytest.approx(free.rates)
-    times_beta = optimum(Controlled(law(target=2.5, high=1.0)), beta=1.2)
+    assert optimum(ControlledPenalty(law(target=2.5)), beta=3.0).rates == pytest.approx(free.rates)
+    times_beta = optimum(ControlledPenalty(law(target=2.5, high=1.0)), beta=1.2)
     assert times_beta.rates == pytest.approx(optimum(beta=1.2).rates)
 
 
 def test_geco_pays_no_more_than_its_bounds_allow():
-    best = optimum(Controlled(Geco(target=optimum(beta=2.0).distortion, high=1.5)))
+    best = optimum(ControlledPenalty(Geco(target=optimum(beta=2.0).distortion, high=1.5)))
     assert best.rates == pytest.approx(optimum(beta=1.5).rates)
 
 
 def test_a_target_out_of_reach_has_no_optimum():
     reachable = CONSTANT + 0.5 * 0.1 / SIGMA2  # the sixth direction has no latent
-    assert optimum(Controlled(Geco(target=reachable - 1e-6))) is None
-    assert optimum(Controlled(Geco(target=reachable + 1e-3))).rates.min() > 2
-    assert optimum(Controlled(Geco(target=1e3))).collapsed == Q
+    assert optimum(ControlledPenalty(Geco(target=reachable - 1e-6))) is None
+    assert optimum(ControlledPenalty(Geco(target=reachable + 1e-3))).rates.min() > 2
+    assert optimum(ControlledPenalty(Geco(target=1e3))).collapsed == Q
 
 
 def test_what_has_no_closed_form_has_no_optimum():
-    assert optimum(FreeBits("sample", 0.8)) is None
-    assert optimum(FreeBits("dimension", 0.8), gamma=0.6) is None
-    assert optimum(beta=2.0, gamma=0.6) is None
-    assert linear_theory.optimum(np.zeros(6), SIGMA2, 1.0, Q, Capacity(2.5)) is None
+    assert optimum(FreeBitsPenalty("sample", 0.8)) is None
+    assert optimum(model(BNVAE, FreeBitsPenalty("dimension", 0.8), gamma=0.6)) is None
+    assert optimum(model(BNVAE, gamma=0.6), beta=2.0) is None
+    assert optimum(CapacityPenalty(2.5), eigenvalues=np.zeros(6)) is None
+    assert optimum(model(InfoVAE)) is None
+
+
+@pytest.mark.parametrize("kind", [VAE, BetaVAE])
+@pytest.mark.parametrize("penalty", [PlainPenalty(), CapacityPenalty(2.5), FreeBitsPenalty("dimension", 0.8)])
+def test_a_plain_model_has_the_form_of_its_penalty(kind, penalty):
+    own, of_penalty = optimum(model(kind, penalty)), optimum(penalty)
+    assert own.rates.tolist() == of_penalty.rates.tolist()
+    assert own.diagonal_only == of_penalty.diagonal_only
+
+
+@pytest.mark.parametrize(
+    ("objective", "diagonal_only"),
+    [
+        (PlainPenalty(), False),
+        (FreeBitsPenalty("total", 0.8), False),
+        (FreeBitsPenalty("dimension", 0.8), True),
+        (CapacityPenalty(2.5), False),
+        (model(BNVAE, gamma=0.6), True),
+    ],
+)
+def test_the_form_says_where_it_holds(objective, diagonal_only):
+    assert optimum(objective).diagonal_only is diagonal_only
+
+
+def test_a_variant_of_a_plain_model_is_not_taken_for_one():
+    class Variant(BetaVAE):
+        pass
+
+    assert optimum(model(BetaVAE)) is not None
+    assert optimum(model(Variant)) is None
+
+
+def test_anyone_registers_the_form_of_their_own():
+    class Doubled(PlainPenalty):
+        """Twice the rate; a subclass of what has a form, to show that the nearest one counts."""
+
+        plain = False
+
+        def forward(self, rate):
+            return 2 * super().forward(rate)
+
+    class Halved(BetaVAE):
+        pass
+
+    @closed_form.register
+    def _(penalty: Doubled, vae: LinearVAE):
+        return vae.fill(2 * vae.beta)
+
+    @closed_form.register
+    def _(model: Halved, vae: LinearVAE):
+        return vae.fill(vae.beta / 2)
+
+    assert optimum(Doubled()).rates.tolist() == optimum(beta=2.0).rates.tolist()
+    assert optimum(model(VAE, Doubled())).rates.tolist() == optimum(beta=2.0).rates.tolist()
+    assert optimum(model(Halved)).rates.tolist() == optimum(beta=0.5).rates.tolist()
+    assert optimum(model(BNVAE, Doubled(), gamma=0.6)) is None
 
 
 def test_no_capacity_is_a_price():
-    assert optimum(Capacity(0.0, 2.0)).rates == pytest.approx(optimum(beta=2.0).rates)
-    assert optimum(Capacity(0.0, 20.0)).collapsed == Q
+    assert optimum(CapacityPenalty(0.0, 2.0)).rates == pytest.approx(optimum(beta=2.0).rates)
+    assert optimum(CapacityPenalty(0.0, 20.0)).collapsed == Q

@@ -1,11 +1,15 @@
 """The linear theory against its fixture, and its local form against the loss of real models."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
 
 from vae_lab.elbo.likelihoods import Bernoulli, Gaussian
-from vae_lab.linear_theory.spectrum import spectrum, water_filling
+from vae_lab.linear_theory.spectrum import pixelwise, spectrum
+from vae_lab.linear_theory.water_filling import water_filling
 from vae_lab.models import BetaVAE
 
 EIGENVALUES = np.array([4, 2, 1, 0.5, 0.2, 0.1])
@@ -29,6 +33,16 @@ def test_more_latents_than_directions():
     filled = water_filling(EIGENVALUES, 0.01, 9)
     assert filled.rates.shape == (9,)
     assert filled.used == 6
+
+
+def test_the_array_part_of_the_theory_imports_no_torch():
+    modules = ", ".join(f"vae_lab.linear_theory.{name}" for name in ("spectrum", "water_filling", "linear_vae"))
+    subprocess.run([sys.executable, "-c", f"import sys, {modules}; assert 'torch' not in sys.modules"], check=True)
+
+
+def test_diagonal_networks_see_the_pixels_that_have_a_latent():
+    x = np.random.default_rng(0).standard_normal((50, 4)) * [1, 3, 2, 9]
+    assert pixelwise(x, 3).tolist() == [x.var(0)[i] for i in (1, 2, 0, 3)]
 
 
 def whitened(n, values, generator):

@@ -14,6 +14,21 @@ def log_weights(k, n, seed=0):
     return 3 * torch.randn(k, n, generator=torch.Generator().manual_seed(seed), dtype=torch.float64) - 90
 
 
+def measured(weights, sizes, asked=None, **options):
+    """The metric's figure where the weights (K, N) are these; ``asked`` notes how many samples were asked for."""
+
+    def some(x, indices, samples):
+        assert x[:, 0, 0, 0].equal(indices.float())
+        if asked is not None:
+            asked.append(len(samples))
+        return weights[samples][:, indices]
+
+    metric = ImportanceWeightedNLL(some, k=len(weights), **options)
+    for indices in torch.arange(weights.shape[1]).split(sizes):
+        metric.update(indices.float().view(-1, 1, 1, 1), indices)
+    return metric.compute()["nll"]
+
+
 @pytest.mark.parametrize("k", [1, 2, 100])
 def test_equals_scipy(k):
     weights = log_weights(k, 7)
@@ -44,10 +59,7 @@ def test_never_above_the_mean_of_single_samples():
 @pytest.mark.parametrize("sizes", [[103], [50, 50, 3], [1] * 103], ids=len)
 def test_metric_averages_over_images_however_the_split_is_cut(sizes):
     weights = log_weights(5, 103)
-    metric = ImportanceWeightedNLL()
-    for part in weights.split(sizes, dim=1):
-        metric.update(part.float())
-    nll = metric.compute()["nll"]
+    nll = measured(weights.float(), sizes)
     assert nll.dtype == torch.float64
     assert nll.item() == pytest.approx(importance_weighted_nll(weights).mean().item(), rel=1e-6)
 
@@ -62,9 +74,30 @@ def test_equal_weights_give_themselves_for_any_k(k):
 def test_float32_weights_are_summed_in_float64(k):
     """What is left is the rounding of the weights themselves: 2⁻²⁴ of about 90 nats each."""
     weights = log_weights(k, 20)
-    metric = ImportanceWeightedNLL()
-    metric.update(weights.float())
-    expected = importance_weighted_nll(weights).mean().item()
-    assert metric.compute()["nll"].item() == pytest.approx(expected, abs=1e-5)
+    nll = measured(weights.float(), [20]).item()
+    assert nll == pytest.approx(importance_weighted_nll(weights).mean().item(), abs=1e-5)
     rounded = importance_weighted_nll(weights.float().double()).mean().item()
-    assert metric.compute()["nll"].item() == pytest.approx(rounded, rel=1e-14)
+    assert nll == pytest.approx(rounded, rel=1e-14)
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 30, 100])
+def test_samples_come_in_chunks_and_the_chunks_change_nothing(chunk):
+    """Weights over many orders of magnitude, those of a chunk all far below or above those of the others."""
+    weights = 40 * log_weights(30, 11)
+    asked = []
+    nll = measured(weights, [11], asked, chunk=chunk)
+    assert nll.item() == pytest.approx(importance_weighted_nll(weights).mean().item(), rel=1e-14)
+    assert max(asked) == min(chunk, 30)
+    assert sum(asked) == 30
+
+
+def test_no_samples_no_figure():
+    metric = ImportanceWeightedNLL(lambda *_: pytest.fail("was asked for weights"), k=0)
+    metric.update(torch.zeros(3, 1, 2, 2), torch.arange(3))
+    assert metric.compute() == {}
+
+
+@pytest.mark.parametrize("k", [-1, 2.5, True])
+def test_bad_numbers_of_samples_are_refused(k):
+    with pytest.raises(ValueError, match=f"k={k}: must be a whole number >= 0"):
+        ImportanceWeightedNLL(lambda *_: torch.zeros(1), k=k)

@@ -96,7 +96,7 @@ def test_noise_level_counts_not_only_the_gain():
 def test_well_separated_posteriors_reach_the_ceiling_and_never_pass_it(n):
     mean = 30 * torch.arange(n, dtype=torch.float64)[:, None]
     metric = MutualInformation()
-    metric.update(*sampled(mean, torch.ones_like(mean)))
+    metric.update(torch.arange(n), *sampled(mean, torch.ones_like(mean)), torch.zeros_like(mean))
     figures = metric.compute()
     assert figures["mutual_information"].item() == pytest.approx(math.log(n), abs=1e-7)
     assert figures["mutual_information_ceiling"].item() == pytest.approx(math.log(n), abs=1e-12)
@@ -124,9 +124,33 @@ def test_an_average_over_batches_would_saturate_at_log_b():
 def test_metric_is_the_function_over_the_whole_split(sizes):
     q = sampled(randn(300, 3, seed=8), torch.full((300, 3), 0.2, dtype=torch.float64))
     metric = MutualInformation()
-    for part in zip(*(part.split(sizes) for part in q), strict=True):
+    rate = randn(300, 3, seed=9).square()
+    for part in zip(*(part.split(sizes) for part in (torch.arange(300), *q, rate)), strict=True):
         metric.update(*part)
-    assert metric.compute()["mutual_information"].item() == pytest.approx(mutual_information(*q).item(), abs=1e-12)
+    figures = metric.compute()
+    assert figures["mutual_information"].item() == pytest.approx(mutual_information(*q).item(), abs=1e-12)
+    expected = rate.sum(1).mean().item() - mutual_information(*q).item()
+    assert figures["prior_gap"].item() == pytest.approx(expected, abs=1e-12)
+
+
+def test_a_part_of_the_split_has_the_ceiling_of_its_size():
+    q = sampled(randn(300, 3, seed=8), torch.full((300, 3), 0.01, dtype=torch.float64))
+    metric = MutualInformation(images=50)
+    for part in zip(*(part.split(40) for part in (torch.arange(300), *q, q[0].square())), strict=True):
+        metric.update(*part)
+    figures = metric.compute()
+    assert figures["mutual_information_ceiling"].item() == pytest.approx(math.log(50), abs=1e-12)
+    assert figures["mutual_information"].item() == pytest.approx(math.log(50), abs=1e-6)
+
+
+def test_posteriors_far_apart_and_samples_far_from_their_own_lose_no_digits():
+    """Log densities from 0 down to -10⁸, and samples that lie nearer to another posterior than to their own."""
+    mean = torch.cat([randn(100, 2, seed=1), 1e3 * randn(100, 2, seed=2)])
+    stddev = torch.cat([torch.full((100, 2), 1e-2), torch.full((100, 2), 30.0)]).double()
+    z = mean + 6 * stddev * randn(200, 2, seed=3)
+    pairs = Independent(Normal(mean[None], stddev[None]), 1).log_prob(z[:, None])
+    exact = (pairs.diag() - (pairs.logsumexp(1) - math.log(200))).mean().item()
+    assert mutual_information(mean, stddev, z).item() == pytest.approx(exact, abs=1e-6)
 
 
 def test_float32_posteriors_are_summed_in_float64():

@@ -25,7 +25,8 @@ def first_only(z, x):
 def measured(distortion, x, z, sizes=None, **options):
     metric = ShuffleGap(distortion, **options)
     own = distortion(z, x)
-    for part in zip(*(tensor.split(sizes or len(x)) for tensor in (x, z, own)), strict=True):
+    indices = torch.arange(len(x))
+    for part in zip(*(tensor.split(sizes or len(x)) for tensor in (indices, x, z, own)), strict=True):
         metric.update(*part)
     return metric.compute()
 

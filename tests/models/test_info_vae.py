@@ -9,7 +9,7 @@ from scipy.spatial.distance import pdist
 from torch.distributions import Normal, kl_divergence
 
 from vae_lab.elbo.likelihoods import Bernoulli
-from vae_lab.elbo.penalties import FreeBits
+from vae_lab.elbo.penalties import FreeBitsPenalty
 from vae_lab.models import VAE, InfoVAE
 from vae_lab.networks import MLPDecoder, MLPEncoder
 
@@ -184,7 +184,7 @@ def test_alpha_one_leaves_the_rate_out():
 
 def test_annealing_and_free_bits_touch_the_rate_but_not_the_mmd():
     model = make(alpha=0.2, lambd=5.0)
-    model.penalty = FreeBits("dimension", 2.0)
+    model.penalty = FreeBitsPenalty("dimension", 2.0)
     before = model(*batch())
     model.kl_weight.fill_(0.5)
     after = model(*batch())

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from vae_lab.elbo.likelihoods import Gaussian
-from vae_lab.elbo.penalties import FreeBits
+from vae_lab.elbo.penalties import FreeBitsPenalty
 from vae_lab.models import BNVAE, VAE, BetaVAE
 from vae_lab.networks import LinearDecoder, LinearEncoder
 
@@ -161,7 +161,7 @@ def test_free_bits_spend_epsilon_or_what_the_data_pay_for():
 
     def penalised(rates):
         model = make(*diagonal(rates), SIGMA2)
-        model.penalty = FreeBits("dimension", epsilon)
+        model.penalty = FreeBitsPenalty("dimension", epsilon)
         return nats(model)
 
     assert penalised(best) == pytest.approx(6.382, abs=5e-4)

@@ -9,7 +9,7 @@ from torch._dynamo.testing import CompileCounterWithBackend
 
 from vae_lab.elbo.controllers import Adaptive
 from vae_lab.elbo.likelihoods import Bernoulli, Gaussian
-from vae_lab.elbo.penalties import Capacity, Controlled, FreeBits, Plain
+from vae_lab.elbo.penalties import CapacityPenalty, ControlledPenalty, FreeBitsPenalty, PlainPenalty
 from vae_lab.models import BNVAE, VAE, BetaVAE, DeltaVAE, InfoVAE
 from vae_lab.networks import MLPDecoder, MLPEncoder, PixelCNN
 
@@ -47,10 +47,10 @@ VARIANTS = {
     "pixelcnn_gaussian": lambda: VAE(**parts(Gaussian) | pixelcnn(features=0, skip=False)),
 }
 PENALTIES = {
-    "plain": Plain,
-    "free_bits": lambda: FreeBits("dimension", 0.05),
-    "capacity": lambda: Capacity(20.0, 3.0),  # above every rate here: it pulls up, and the kink is far
-    "controlled": lambda: Controlled(Adaptive(1.0, start_weight=0.5)),
+    "plain": PlainPenalty,
+    "free_bits": lambda: FreeBitsPenalty("dimension", 0.05),
+    "capacity": lambda: CapacityPenalty(20.0, 3.0),  # above every rate here: it pulls up, and the kink is far
+    "controlled": lambda: ControlledPenalty(Adaptive(1.0, start_weight=0.5)),
 }
 STRENGTHS = {
     "plain": set(),
@@ -325,9 +325,9 @@ def test_rate_floor_is_never_undercut(variant):
 def test_rate_floor_is_the_higher_of_model_and_penalty(variant):
     model = make(variant)
     alone = model.rate_floor()
-    model.penalty = FreeBits("dimension", 10.0)
+    model.penalty = FreeBitsPenalty("dimension", 10.0)
     assert model.rate_floor() == pytest.approx(10.0 * D)
-    for penalty in (FreeBits("total", 1.3), Capacity(1.3), Controlled(Adaptive(1.3))):
+    for penalty in (FreeBitsPenalty("total", 1.3), CapacityPenalty(1.3), ControlledPenalty(Adaptive(1.3))):
         model.penalty = penalty
         assert model.rate_floor() == pytest.approx(max(alone, 1.3))
 
@@ -353,3 +353,45 @@ def test_log_weights_average_to_the_elbo(variant):
 def test_bad_latent_dim_is_refused_by_name(latent_dim):
     with pytest.raises(ValueError, match=f"^latent_dim={latent_dim}: must be a whole number >= 1"):
         VAE(**parts() | {"latent_dim": latent_dim})
+
+
+TRAITS = {  # plain_elbo, rate_weight_key, holds_rate, batchwise_terms
+    VAE: (True, None, False, ""),
+    BetaVAE: (True, "model.beta", False, ""),
+    DeltaVAE: (False, None, True, ""),
+    InfoVAE: (False, None, False, "MMD"),
+    BNVAE: (False, None, True, "BN statistics"),
+}
+
+
+@pytest.mark.parametrize("kind", TRAITS)
+def test_each_model_declares_what_it_is(kind):
+    assert (kind.plain_elbo, kind.rate_weight_key, kind.holds_rate, kind.batchwise_terms) == TRAITS[kind]
+
+
+@every_variant
+def test_the_traits_are_true(variant):
+    """A plain ELBO is distortion and rate alone; what holds a rate has a floor; batch-wise terms need their batch."""
+    model = make(variant).double()
+    x, noise = (part.double() for part in batch(model))
+    output = model(x, noise)
+    elbo = output.terms.distortion.mean() + model.rate_weight() * output.terms.rate.sum(1).mean()
+    assert model.holds_rate == (model.rate_floor() > 0)
+    if model.plain_elbo:
+        torch.testing.assert_close(output.loss, elbo, rtol=0, atol=0)
+        assert not model.holds_rate
+    pairs = [copy.deepcopy(model)(x[i : i + 2], noise[:, i : i + 2]).loss for i in range(0, B, 2)]
+    whole = torch.isclose(torch.stack(pairs).mean(), output.loss, rtol=1e-10, atol=0)
+    assert bool(model.batchwise_terms) != bool(whole)
+
+
+def test_a_variant_of_somebody_else_is_no_plain_elbo_unless_it_says_so():
+    class Silent(BetaVAE):
+        pass
+
+    class Declared(BetaVAE):
+        plain_elbo = True
+
+    assert not Silent.plain_elbo
+    assert Declared.plain_elbo
+    assert Silent.rate_weight_key == "model.beta"

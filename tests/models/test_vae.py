@@ -7,7 +7,7 @@ import torch
 from torch import distributions as td
 
 from vae_lab.elbo.likelihoods import Bernoulli, Gaussian
-from vae_lab.elbo.penalties import FreeBits
+from vae_lab.elbo.penalties import FreeBitsPenalty
 from vae_lab.models import VAE, BetaVAE
 from vae_lab.networks import MLPDecoder, MLPEncoder
 
@@ -79,10 +79,10 @@ def test_beta_one_is_the_vae():
     assert torch.equal(make(Bernoulli(), BetaVAE, beta=1.0)(*batch()).loss, make(Bernoulli())(*batch()).loss)
 
 
-@pytest.mark.parametrize("mode", FreeBits.modes)
+@pytest.mark.parametrize("mode", FreeBitsPenalty.modes)
 def test_beta_and_kl_weight_scale_the_penalised_rate(mode):
     model = make(Bernoulli(), BetaVAE, beta=3.0)
-    model.penalty = FreeBits(mode, 0.4)
+    model.penalty = FreeBitsPenalty(mode, 0.4)
     model.kl_weight.fill_(0.5)
     output = model(*batch())
     expected = output.terms.distortion.mean() + 1.5 * model.penalty(output.terms.rate)

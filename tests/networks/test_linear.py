@@ -6,7 +6,8 @@ import torch
 from vae_lab.config.build import build
 from vae_lab.elbo.likelihoods import Gaussian
 from vae_lab.models import VAE
-from vae_lab.networks import LinearDecoder, LinearEncoder
+from vae_lab.networks import LinearDecoder, LinearEncoder, MLPDecoder
+from vae_lab.networks.linear import linearity_of
 
 IMAGE, PIXELS = (2, 2, 3), 12
 both = pytest.mark.parametrize("network", [LinearEncoder, LinearDecoder])
@@ -105,3 +106,25 @@ def test_options_build_what_they_say(compose_config):
         built = build(config[part], part, torch.nn.Module, image_shape=IMAGE, latent_dim=4)
         assert type(built) is network
         assert built.weight.shape == (4,)
+
+
+class Stranger(torch.nn.Module):
+    """A network that has a layer called ``linear`` and declares nothing."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear = torch.nn.Linear(1, 1)
+
+
+@pytest.mark.parametrize(
+    ("encoder", "decoder", "expected"),
+    [
+        (LinearEncoder((1, 2, 2), 3), LinearDecoder((1, 2, 2), 3), "dense"),
+        (LinearEncoder((1, 2, 2), 3, True), LinearDecoder((1, 2, 2), 3, True), "diagonal"),
+        (LinearEncoder((1, 2, 2), 3, True), LinearDecoder((1, 2, 2), 3), None),
+        (LinearEncoder((1, 2, 2), 3), MLPDecoder((1, 2, 2), 3), None),
+        (Stranger(), Stranger(), None),
+    ],
+)
+def test_linearity_is_what_both_networks_declare(encoder, decoder, expected):
+    assert linearity_of(encoder, decoder) == expected

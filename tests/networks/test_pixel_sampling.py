@@ -9,7 +9,7 @@ from torch import nn
 from vae_lab.elbo.likelihoods import Bernoulli, ContinuousBernoulli, DiscretizedLogistic, Gaussian
 from vae_lab.models import VAE
 from vae_lab.networks import MLPEncoder, PixelCNN
-from vae_lab.networks.pixel_sampling import draw_images
+from vae_lab.networks.pixel_sampling import sample_pixels
 
 D = 2
 LIKELIHOODS = {
@@ -46,7 +46,7 @@ def allowed(likelihood, x):
 def test_same_seed_same_images(likelihood):
     decoder, p, z = make(3, 4), LIKELIHOODS[likelihood](), latents(6)
     before = torch.get_rng_state()
-    first, again, other = (draw_images(decoder, p, z, seed) for seed in (1, 1, 2))
+    first, again, other = (sample_pixels(decoder, p, z, seed) for seed in (1, 1, 2))
     assert torch.equal(torch.get_rng_state(), before)
     assert first.shape == (6, 1, 3, 4)
     assert torch.equal(first, again)
@@ -61,7 +61,7 @@ def test_each_pixel_is_the_quantile_of_its_conditional(likelihood):
     from vae_lab import noise
 
     decoder, p, z = make(3, 4), LIKELIHOODS[likelihood](), latents(5)
-    x = draw_images(decoder, p, z, seed=3)
+    x = sample_pixels(decoder, p, z, seed=3)
     u = noise.uniform((5, 1, 3, 4), seed=3, purpose="pixels")
     with torch.no_grad():
         torch.testing.assert_close(p.quantile(decoder(z, x), u), x)
@@ -71,12 +71,12 @@ def test_each_pixel_is_the_quantile_of_its_conditional(likelihood):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_images_are_of_the_latents_dtype(dtype):
     decoder = make(2, 3).to(dtype)
-    assert draw_images(decoder, Gaussian(0.1).to(dtype), latents(2).to(dtype), seed=0).dtype == dtype
+    assert sample_pixels(decoder, Gaussian(0.1).to(dtype), latents(2).to(dtype), seed=0).dtype == dtype
 
 
 def test_an_image_does_not_depend_on_those_after_it_in_the_batch():
     decoder, z = make(3, 3), latents(6)
-    assert torch.equal(draw_images(decoder, Bernoulli(), z, 0)[:4], draw_images(decoder, Bernoulli(), z[:4], 0))
+    assert torch.equal(sample_pixels(decoder, Bernoulli(), z, 0)[:4], sample_pixels(decoder, Bernoulli(), z[:4], 0))
 
 
 def test_frequencies_are_the_probabilities():
@@ -85,7 +85,7 @@ def test_frequencies_are_the_probabilities():
     images = torch.tensor(list(itertools.product([0.0, 1.0], repeat=4))).view(-1, 1, 2, 2)
     with torch.no_grad():
         p = Bernoulli().log_prob(decoder(z.expand(16, D), images), images).double().exp()
-    drawn = draw_images(decoder, Bernoulli(), z.expand(n, D), seed=0).flatten(1)
+    drawn = sample_pixels(decoder, Bernoulli(), z.expand(n, D), seed=0).flatten(1)
     counts = torch.bincount((drawn @ torch.tensor([8.0, 4.0, 2.0, 1.0])).long(), minlength=16)
     error = (p * (1 - p) / n).sqrt()
     assert ((counts / n - p).abs() < 4 * error + 1e-9).all()
@@ -96,7 +96,7 @@ def test_frequencies_are_the_probabilities():
 
 @pytest.mark.parametrize("progress", [True, False])
 def test_bar_shows_on_stderr_when_asked_for(progress, capsys):
-    draw_images(make(2, 2), Bernoulli(), latents(1), 0, progress)
+    sample_pixels(make(2, 2), Bernoulli(), latents(1), 0, progress)
     said = capsys.readouterr()
     assert said.out == ""
     assert ("drawing pixels" in said.err) == progress

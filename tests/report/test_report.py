@@ -2,37 +2,38 @@
 
 import csv
 import os
+from dataclasses import replace
 
 import pytest
 
+from vae_lab.report.comparison import content
+from vae_lab.report.figures import cell, rounded
 from vae_lab.report.matched import distortion_at, matched
 from vae_lab.report.show import finish
-from vae_lab.report.table import Content, cell, content, rounded
+from vae_lab.report.table import Content
 from vae_lab.report.words import sentences
-from vae_lab.runs.directory import read_json, write_json
-from vae_lab.runs.run import Run, read_runs, swept_keys, text
+from vae_lab.runs.result import Objective, Result
+from vae_lab.runs.run import Run, text
 from vae_lab.runs.setting import settings_of
-from vae_lab.sweep.record import Position, duration
+from vae_lab.runs.sweep import Sweep, SweepRecord
 
 
-def result(verdict="none", rate=3.0, *, seed=0, floor=0.0, status="finished", started="1", steps=100, **overrides):
-    metrics = {
-        "test/elbo": -20 - rate, "test/rate": rate, "test/distortion": 20.0, "test/mutual_information": rate * 0.9,
-        "test/mutual_information_ceiling": 5.7, "test/prior_gap": rate * 0.1, "test/active_units": 2.0,
-        "test/shuffle_gap": 3.0, "test/rate_dim": [rate, 0.0],
-    }  # fmt: skip
+def result(verdict="none", rate=3.0, *, seed=0, floor=0.0, status="finished", steps=100, distortion=20.0, **overrides):
     finished = status == "finished"
-    return {
-        "status": status, "reason": None if finished else "because", "seed": seed, "overrides": overrides,
-        "metrics": metrics if finished else {}, "verdict": verdict, "unused": 1, "latent_dim": 2, "rate_floor": floor,
-        "unfinished": False, "seconds": 1.5, "steps": steps, "started": started,
+    metrics = {
+        "test/elbo": -20 - rate, "test/rate": rate, "test/distortion": distortion,
+        "test/mutual_information": rate * 0.9, "test/mutual_information_ceiling": 5.7, "test/prior_gap": rate * 0.1,
+        "test/active_units": 2.0, "test/shuffle_gap": 3.0, "test/rate_dim": [rate, 0.0],
     }  # fmt: skip
+    return Result(
+        status=status, reason=None if finished else "because", seed=seed, overrides=overrides,
+        metrics=metrics if finished else {}, verdict=verdict if finished else None, unused=1, latent_dim=2,
+        rate_floor=floor, seconds=1.5, steps=steps,
+    )  # fmt: skip
 
 
-FULL_OBJECTIVE = {
-    "model": "BetaVAE", "pixels": 64, "distortion_reduction": "sum", "kl_weight": 1.0, "rate_weight": 2.0,
-    "schedule_end": 0,
-}  # fmt: skip
+def objective(**known):
+    return Objective(**{"model": "BetaVAE", "likelihood": "Bernoulli", "pixels": 64, "rate_weight": 2.0, **known})
 
 
 @pytest.fixture
@@ -42,36 +43,36 @@ def sweep(tmp_path):
     def make(*results):
         for i, outcome in enumerate(results):
             (tmp_path / f"run{i}").mkdir()
-            write_json(tmp_path / f"run{i}" / "result.json", outcome | {"started": f"{i:03d}"})
+            replace(outcome, started=f"{i:03d}").write(tmp_path / f"run{i}")
         return tmp_path
 
     return make
 
 
 def words(directory):
-    runs = read_runs(directory)
-    keys = swept_keys(directory, runs)
-    return " ".join(sentences(runs, keys))
+    read = Sweep.read(directory)
+    return " ".join(sentences(read.runs, read.keys))
 
 
 def seeds(verdict, **overrides):
-    return [result(verdict, seed=seed, **overrides) | {"overrides": overrides | {"seed": seed}} for seed in range(3)]
+    made = [result(verdict, seed=seed, **overrides) for seed in range(3)]
+    return [replace(one, overrides={**one.overrides, "seed": one.seed}) for one in made]
 
 
-def test_three_seeds_may_say_woke(sweep):
+def test_three_seeds_may_say_what_prevented_a_collapse(sweep):
     said = words(sweep(*seeds("full", beta=4, eps=0), *seeds("none", beta=4, eps=0.25)))
-    assert "eps=0.25 in place of 0 woke it (all 3 seeds)." in said
+    assert "eps=0.25 instead of 0 prevented the collapse (all 3 seeds)." in said
     assert "cannot tell" not in said
 
 
-def test_what_woke_several_is_said_once(sweep):
+def test_what_prevented_several_collapses_is_said_once(sweep):
     said = words(sweep(*seeds("full", remedy="a"), *seeds("full", remedy="b"), *seeds("none", remedy="c")))
-    assert "remedy=c in place of a, b woke it (all 3 seeds)." in said
-    assert said.count("woke it") == 1
+    assert "remedy=c instead of a, b prevented the collapse (all 3 seeds)." in said
+    assert said.count("prevented") == 1
 
 
 def test_floor_stands_beside_the_rate_where_there_is_one(sweep):
-    runs = read_runs(sweep(result(rate=2.1, floor=2.0, eps=1), result(rate=3.0, eps=0)))
+    runs = Sweep.read(sweep(result(rate=2.1, floor=2.0, eps=1), result(rate=3.0, eps=0))).runs
     table = content(runs, ["eps"])
     at = table.headings.index("floor")
     assert table.headings[at - 1] == "KL (rate)"
@@ -81,24 +82,24 @@ def test_floor_stands_beside_the_rate_where_there_is_one(sweep):
 
 def test_one_seed_may_not(sweep):
     said = words(sweep(result("full", eps=0), result("none", eps=0.25)))
-    assert "woke it" not in said
-    assert "One seed per setting cannot tell a setting's effect from luck" in said
+    assert "prevented" not in said
+    assert "One seed per setting cannot tell the effect of a setting from luck" in said
 
 
 def test_one_disagreeing_seed_is_enough_to_say_nothing(sweep):
     after = seeds("none", eps=0.25)
-    after[1]["verdict"] = "full"
-    assert "woke" not in words(sweep(*seeds("full", eps=0), *after))
+    after[1] = replace(after[1], verdict="full")
+    assert "prevented" not in words(sweep(*seeds("full", eps=0), *after))
 
 
-def test_a_change_of_two_keys_wakes_nothing(sweep):
-    assert "woke" not in words(sweep(*seeds("full", beta=4, eps=0), *seeds("none", beta=1, eps=0.25)))
+def test_a_change_of_two_keys_prevents_nothing(sweep):
+    assert "prevented" not in words(sweep(*seeds("full", beta=4, eps=0), *seeds("none", beta=1, eps=0.25)))
 
 
-def test_a_rate_held_at_its_floor_is_not_awake(sweep):
+def test_a_rate_held_at_its_floor_prevents_nothing(sweep):
     said = words(sweep(*seeds("full", rate=0.0, eps=0), *seeds("none", rate=0.51, floor=0.5, eps=0.25)))
-    assert "woke" not in said
-    assert "3 held at the floor" in said
+    assert "prevented" not in said
+    assert "In 3 of 6 runs the rate is held at a floor" in said
 
 
 @pytest.mark.parametrize(
@@ -107,12 +108,12 @@ def test_a_rate_held_at_its_floor_is_not_awake(sweep):
 def test_held_at_floor(tmp_path, rate, floor, held):
     run = Run(tmp_path, result(rate=rate, floor=floor))
     assert run.held_at_floor is held
-    assert ("held at its floor" in run.verdict) is held
+    assert ("held at its floor" in run.collapse) is held
 
 
 def test_counts_by_value(sweep):
     said = words(sweep(result("full", 0.0, beta=4), result("partial", 2.0, beta=1), result("none", 4.0, beta=1)))
-    assert "3 runs: 1 collapsed (z is ignored), 1 with some dimensions unused, 1 with all in use." in said
+    assert "3 runs: 1 collapsed (the decoder ignores z), 1 with unused dimensions, 1 with all in use." in said
     assert "beta = 4: 1 of 1 collapsed, mean KL 0.00; 1: 0 of 2 collapsed, mean KL 3.00." in said
     assert "Unused dimensions are no fault" in said
 
@@ -132,51 +133,109 @@ def test_different_lengths_are_pointed_out(sweep):
 def test_files_have_a_row_per_run_and_per_setting(sweep):
     directory = sweep(*seeds("full", beta=4), *seeds("none", beta=1))
     finish(directory)
-    summary, settings = (list(csv.DictReader((directory / f"{n}.csv").open())) for n in ("summary", "settings"))
+    texts = ((directory / f"{name}.csv").read_text().splitlines() for name in ("summary", "settings"))
+    summary, settings = (list(csv.DictReader(text)) for text in texts)
     assert len(summary) == 6
     assert [row["beta"] for row in settings] == ["4", "1"]
     assert settings[0]["seeds"] == settings[0]["verdict_full"] == "3"
     assert float(settings[1]["test/rate/median"]) == 3.0
 
 
-def test_broken_directories_are_passed_over(sweep):
+def test_what_cannot_be_read_is_skipped_by_name(sweep, capsys):
     directory = sweep(result(beta=1))
     (directory / "broken").mkdir()
     (directory / "broken" / "result.json").write_text('{"status": "fin')
+    (directory / "old").mkdir()
+    (directory / "old" / "result.json").write_text('{"status": "finished"}')
     assert finish(directory) == ""
-    assert len(read_runs(directory)) == 1
+    said = capsys.readouterr().out
+    assert "skipped broken: result.json is broken: Input data was truncated" in said
+    assert "skipped old: result.json has format 1, written by an older vae_lab; this one reads format 2" in said
+
+
+def test_jobs_that_have_not_started_are_counted(sweep, capsys):
+    directory = sweep(result(beta=1))
+    SweepRecord(swept=["beta"], arguments=[], started="2026-01-01", jobs=["run0", "run1", "run2"]).write(directory)
+    finish(directory)
+    assert "2 of 3 runs have not started." in capsys.readouterr().out
 
 
 def test_mutual_information_near_its_ceiling_is_a_lower_bound(tmp_path):
-    assert cell(Run(tmp_path, result(rate=3.0)), "MI", "test/mutual_information") == "2.70"
-    assert cell(Run(tmp_path, result(rate=5.5)), "MI", "test/mutual_information") == "≥ 4.95"
+    assert cell(Run(tmp_path, result(rate=3.0)), "MI") == "2.70"
+    assert cell(Run(tmp_path, result(rate=5.5)), "MI") == "≥ 4.95"
 
 
-def test_gaussian_sweeps_show_the_linear_prediction(sweep, capsys):
-    objective = {"likelihood": "Gaussian", "effective_beta": 2.0, "spectrum": [4 / 0.3, 2 / 0.3], "variance": 0.3}
-    gaussian = result(a=1) | {"objective": objective | FULL_OBJECTIVE}
-    finish(sweep(gaussian, result(a=2)))
+def test_the_linear_prediction_stands_where_there_is_one(sweep, capsys):
+    finish(sweep(replace(result(a=1), linear_rate=1.547), result(a=2)))
     printed = capsys.readouterr().out
-    row = next(line.split() for line in printed.splitlines() if line.split()[:1] == ["1"])
-    assert "1.55" in row  # ½ ln(4/.6) + ½ ln(2/.6): λ = 4, 2 at βσ² = .6
-    assert "linear KL is the linear VAE's" in printed
+    rows = {line.split()[0]: line.split() for line in printed.splitlines()[4:6]}
+    assert rows["1"][-3] == "1.55"
+    assert rows["2"][-3] == "-"
+    assert "linear KL is the rate of a linear VAE on these data" in printed
+    assert "linear KL" not in content([Run(None, result(a=2))], ["a"]).headings
 
 
-def test_a_narrow_terminal_cuts_no_figure_and_moves_causes_below(sweep, monkeypatch, capsys):
-    objective = FULL_OBJECTIVE | {"likelihood": "Bernoulli", "effective_beta": 4.0, "spectrum": [3.0], "variance": None}
-    collapsed = result("full", 0.0, beta=4) | {"objective": objective}
-    directory = sweep(collapsed, result(beta=1))
+def collapsed_sweep(sweep):
+    """Two collapsed runs of one cause, and a healthy one."""
+    starved = [
+        replace(result("full", 0.0, beta=4, eps=eps), objective=objective(effective_beta=4.0, spectrum=[3.0]))
+        for eps in (0, 1)
+    ]
+    return sweep(*starved, result(beta=1, eps=0))
+
+
+def terminal(monkeypatch, width):
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
-    monkeypatch.setattr("shutil.get_terminal_size", lambda: os.terminal_size((80, 24)))
+    monkeypatch.setattr("shutil.get_terminal_size", lambda: os.terminal_size((width, 24)))
+
+
+def test_causes_are_numbered_notes(sweep, capsys):
+    finish(collapsed_sweep(sweep))
+    printed = capsys.readouterr().out
+    assert printed.count("full [1]") == 2
+    assert "\n[1] cause: β = 4 is too large: the linear limit of these data is 3\n" in printed
+    assert "[2]" not in printed
+
+
+@pytest.mark.parametrize("width", [50, 60, 80, 120])
+def test_a_terminal_shows_what_fits_and_says_what_does_not(sweep, monkeypatch, capsys, width):
+    directory = collapsed_sweep(sweep)
+    terminal(monkeypatch, width)
+    finish(directory)
+    printed = capsys.readouterr().out
+    table = printed.partition("\n\n[1]")[0]
+    assert max(map(len, table.splitlines())) <= width
+    assert "…" not in printed
+    for heading in ("beta", "eps", "KL (rate)", "collapse"):
+        assert heading in table
+    headings = content(Sweep.read(directory).runs, ["beta", "eps"]).headings
+    *_, left_out = printed.partition("not shown, but in summary.csv:")
+    left_out = left_out.partition("\n\n")[0].replace("\n", " ")
+    for heading in headings:
+        assert (heading in left_out) != (set(heading.split()) <= set(table.split()))
+
+
+def test_over_several_seeds_extents_go_below_their_figure_where_the_terminal_is_narrow(sweep, monkeypatch, capsys):
+    directory = sweep(*seeds("full", beta=4), *seeds("none", beta=1))
+    finish(directory)
+    assert "3.00 [3.00, 3.00]" in capsys.readouterr().out
+    terminal(monkeypatch, 60)
     finish(directory)
     narrow = capsys.readouterr().out
-    assert "…" not in narrow
-    assert "cause: β = 4 is too large: the linear limit of these data is 3\n  beta=4\n" in narrow
-    monkeypatch.setattr("shutil.get_terminal_size", lambda: os.terminal_size((250, 24)))
-    finish(directory)
-    wide = capsys.readouterr().out
-    assert "cause:" not in wide
-    assert any(line.rstrip().endswith("the linear limit of these data is 3") for line in wide.splitlines())
+    table = narrow.partition("\n\nnot shown, but in settings.csv: seeds, ELBO")[0]
+    assert all(heading in table for heading in ("beta", "KL (rate)", "MI", "shuffle", "collapse"))
+    assert "3.00 [" not in table
+    assert "  [3.00, 3.00]" in table
+
+
+def test_columns_leave_by_rank():
+    table = Content(["a", "b", "c", "d"], [["1", "2" * 20, "3", "4"]], ranks=[0, 3, 4, 0])
+    assert table.fitting(1000) == (table, [])
+    narrow, left_out = table.fitting(20)
+    assert narrow.headings == ["a", "c", "d"]
+    assert left_out == ["b"]
+    assert narrow.rows == [["1", "3", "4"]]
+    assert table.fitting(1)[0].headings == ["a", "d"]
 
 
 def test_zero_has_no_minus():
@@ -186,45 +245,27 @@ def test_zero_has_no_minus():
 
 def test_absence_is_a_value_of_its_own(sweep):
     """A run with a setting and one without it are two settings, not two seeds of one."""
-    runs = read_runs(sweep(result(encoder="mine", seed=1), result(seed=5)))
-    keys = swept_keys(runs[0].directory.parent, runs)
-    assert "encoder" in keys
-    assert len(settings_of(runs, keys)) == 2
+    read = Sweep.read(sweep(result(encoder="mine", seed=1), result(seed=5)))
+    assert "encoder" in read.keys
+    assert len(settings_of(read.runs, read.keys)) == 2
 
 
-def test_json_is_whole_and_without_nan(tmp_path):
-    write_json(tmp_path / "a.json", {"nan": float("nan"), "inf": [float("inf"), 1.0]})
-    assert read_json(tmp_path / "a.json") == {"nan": None, "inf": [None, 1.0]}
-    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
-
-
-def test_time_left_follows_the_pace():
-    from datetime import UTC, datetime, timedelta
-
-    position = Position(3, 12, datetime.now(UTC) - timedelta(seconds=30))
-    assert str(position) == "[ 4/12]"
-    assert position.time_left() == "sweep: 1 min 30 s left"
-    assert position.time_left(finished=1) == "sweep: 1 min 0 s left"
-    assert Position(0, 12, datetime.now(UTC)).time_left() == ""
-    assert [duration(s) for s in (4.4, 75, 7300)] == ["4 s", "1 min 15 s", "2 h 1 min"]
-
-
-def test_settings_of_unequal_length_wake_nothing(sweep):
-    after = [r | {"steps": 999} for r in seeds("none", eps=0.25)]
-    assert "woke" not in words(sweep(*seeds("full", eps=0), *after))
+def test_settings_of_unequal_length_prevent_nothing(sweep):
+    after = [replace(one, steps=999) for one in seeds("none", eps=0.25)]
+    assert "prevented" not in words(sweep(*seeds("full", eps=0), *after))
 
 
 @pytest.mark.parametrize(
     ("equal_epochs", "verdict"),
-    [((3.0, 0.1), "the number of steps explains the difference"), ((3.0, 2.4), "the batch itself explains more")],
+    [((3.0, 0.1), "The number of steps explains the difference"), ((3.0, 2.4), "The batch size explains more")],
 )
 def test_equal_steps_beside_equal_epochs_say_which_explains(sweep, equal_epochs, verdict):
     def one(rate, epochs, batch, steps):
-        return result(rate=rate, steps=steps) | {"overrides": {"epochs": epochs, "data.batch_size": batch}}
+        return replace(result(rate=rate, steps=steps), overrides={"epochs": epochs, "data.batch_size": batch})
 
     steady = (one(3.0, None, 16, 1000), one(2.5, None, 512, 1000))
     said = words(sweep(*steady, one(equal_epochs[0], 20, 16, 1000), one(equal_epochs[1], 20, 512, 40)))
-    assert "at equal steps from 3.00 (batch 16, 1000 steps) to 2.50 (batch 512, 1000 steps)" in said
+    assert "at equal steps: 3.00 (batch 16, 1000 steps) and 2.50 (batch 512, 1000 steps)" in said
     assert verdict in said
 
 
@@ -239,24 +280,27 @@ def test_distortion_at_a_matched_rate_lies_on_the_line_and_never_beyond():
 def test_methods_are_matched_over_their_settings(sweep):
     runs = [result(rate=rate, model=model, beta=beta) for model, beta, rate in
             [("vae", 1, 1.0), ("vae", 2, 3.0), ("bn_vae", 1, 5.0)]]  # fmt: skip
-    found = read_runs(sweep(*runs))
+    found = Sweep.read(sweep(*runs)).runs
     assert matched(settings_of(found, ["model", "beta"]), "model", 2.0) == {"vae": 20.0, "bn_vae": None}
 
 
 def test_baseline_belongs_to_every_method(sweep):
-    runs = [result(rate=0.0, remedy="none"), result(rate=2.0, remedy="a"), result(rate=1.0, remedy="b")]
-    runs[1]["metrics"]["test/distortion"] = 18.0
-    found = settings_of(read_runs(sweep(*runs)), ["remedy"])
+    ends = {"none": (0.0, 20.0), "a": (2.0, 18.0), "b": (1.0, 20.0)}
+    runs = [result(rate=rate, distortion=distortion, remedy=remedy) for remedy, (rate, distortion) in ends.items()]
+    found = settings_of(Sweep.read(sweep(*runs)).runs, ["remedy"])
     assert matched(found, "remedy", 1.5, baseline="none") == {"a": 18.5, "b": None}
 
 
 def test_tables_as_markdown_and_latex():
-    table = Content(["β", "KL (rate)", "cause"], [["1", "3.00", "σ² = 1 & 50%"], ["4", "≥ 0.00", "x_y"]])
+    rows = [["1", "3.00", "σ² = 1 & 50%"], ["4", "≥ 0.00", "x_y"]]
+    table = Content(["β", "KL (rate)", "cause"], rows, notes=["cause: β"])
     assert table.markdown().splitlines() == [
         "| β | KL (rate) | cause |",
         "| ---: | ---: | --- |",
         "| 1 | 3.00 | σ² = 1 & 50% |",
         "| 4 | ≥ 0.00 | x_y |",
+        "",
+        "[1] cause: β",
     ]
     assert table.latex().splitlines() == [
         r"\begin{tabular}{rrl}",
@@ -267,6 +311,8 @@ def test_tables_as_markdown_and_latex():
         r"4 & $\geq$ 0.00 & x\_y \\",
         r"\bottomrule",
         r"\end{tabular}",
+        "",
+        r"[1] cause: $\beta$",
     ]
 
 
@@ -295,12 +341,12 @@ def test_report_answers_mistakes_in_one_line(sweep, arguments, words, monkeypatc
     assert words in str(stop.value.code)
 
 
-def test_report_prints_markdown(sweep, monkeypatch, capsys):
+def test_report_prints_markdown(sweep, capsys):
+    from vae_lab.console import read_command_line
     from vae_lab.report.__main__ import main
 
     directory = sweep(result(eps=0), result("full", 0.0, eps=1))
-    monkeypatch.setattr("sys.argv", ["report", f"sweep={directory}", "format=markdown"])
-    main()
+    main(read_command_line([f"sweep={directory}", "format=markdown"]))
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("| eps | ELBO | KL (rate) |")
     assert [line.split(" | ")[0] for line in lines[2:]] == ["| 0", "| 1"]

@@ -3,9 +3,9 @@
 import pytest
 from hydra import compose, initialize_config_dir
 
-from vae_lab.cli import read_arguments
 from vae_lab.config.compose import compose_config
 from vae_lab.config.groups import CONF, groups
+from vae_lab.console import read_command_line
 from vae_lab.training.assembly import assemble
 from vae_lab.training.run import check
 
@@ -37,7 +37,7 @@ def test_every_option_of_every_experiment_builds(experiment, override, request):
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
 def test_a_remedy_refines_the_experiment_wherever_it_is_written(order):
     words = ("experiment=remedies", "remedy=skip")
-    _, _, overrides = read_arguments([words[i] for i in order])
+    overrides = read_command_line([words[i] for i in order]).overrides
     assert overrides == ["+experiment=remedies", "+remedy=skip"]
     assert compose_config(overrides)["decoder"]["skip"] is True
     assert compose_config(overrides[:1])["decoder"]["skip"] is False
@@ -47,7 +47,7 @@ def test_remedies_share_the_decoder_but_where_they_say_otherwise():
     base = compose_config(["+experiment=remedies"])
     for remedy in groups()["remedy"]:
         config = compose_config(["+experiment=remedies", f"+remedy={remedy}"])
-        same = ("data", "encoder", "likelihood", "optimizer", "trainer", "evaluation", "seed")
+        same = ("data", "encoder", "likelihood", "optimizer", "trainer", "metrics", "seed")
         assert all(config[part] == base[part] for part in same)
         assert (config["decoder"] == base["decoder"]) == (remedy not in ("skip", "weak_decoder"))
         assert config["model"]["latent_dim"] == 4

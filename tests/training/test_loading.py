@@ -8,8 +8,9 @@ import pytest
 import torch
 
 import vae_lab
+from vae_lab.checks import ArgumentError
 from vae_lab.evaluate import evaluate
-from vae_lab.runs.directory import read_json
+from vae_lab.runs.result import Result
 
 
 def test_checkpoints_hold_tensors_and_primitives(trained):
@@ -53,14 +54,14 @@ def test_latest_without_runs_says_what_to_do(monkeypatch, tmp_path):
 
 
 def test_evaluation_equals_the_figures_of_the_run(trained):
-    recorded = read_json(trained / "result.json")["metrics"]
+    recorded = Result.read(trained).metrics
     figures = evaluate(trained)
     assert len(figures) > 14
     assert figures == {name: recorded[name] for name in figures}
 
 
 def test_evaluation_with_another_k_and_split(trained):
-    recorded = read_json(trained / "result.json")["metrics"]
+    recorded = Result.read(trained).metrics
     assert evaluate(trained, k=300)["test/nll"] < recorded["test/nll"]
     assert "val/elbo" in evaluate(trained, k=0, split="val")
     with pytest.raises(ValueError, match="split=all: must be one of train, val, test"):
@@ -119,6 +120,23 @@ def test_a_checkpoint_of_somebody_else_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("number", "message"),
+    [
+        (None, "a checkpoint of vae_lab 0.1.0, which no longer loads"),
+        (3, "has checkpoint format 3, this vae_lab loads format 2"),
+    ],
+)
+def test_a_checkpoint_of_another_format_is_refused(trained, tmp_path, number, message):
+    content = torch.load(trained / "checkpoints" / "best.ckpt", weights_only=True)
+    del content["vae_lab"]["format"]
+    content["vae_lab"] |= {} if number is None else {"format": number}
+    torch.save(content, tmp_path / "other.ckpt")
+    with pytest.raises(ArgumentError, match=message) as caught:
+        vae_lab.load(tmp_path / "other.ckpt")
+    assert (caught.value.argument, caught.value.value) == ("path", tmp_path / "other.ckpt")
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["run=nowhere"], "error: run=nowhere: no such directory; must be a run directory or latest"),
@@ -145,11 +163,11 @@ def test_evaluate_answers_mistakes_in_one_line(arguments, message, trained, tmp_
     assert "\n" not in str(stop.value.code)
 
 
-def test_evaluate_prints_what_the_run_recorded(trained, monkeypatch, capsys):
+def test_evaluate_prints_what_the_run_recorded(trained, capsys):
+    from vae_lab.console import read_command_line
     from vae_lab.evaluate import main
 
-    monkeypatch.setattr("sys.argv", ["evaluate", f"run={trained}"])
-    main()
+    main(read_command_line([f"run={trained}"]))
     printed = capsys.readouterr().out
-    elbo = read_json(trained / "result.json")["metrics"]["test/elbo"]
+    elbo = Result.read(trained).metrics["test/elbo"]
     assert [line.split()[1:] for line in printed.splitlines() if "test/elbo" in line] == [[f"{elbo:.4f}"] * 2]

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from vae_lab.checks import ConfigError
-from vae_lab.runs.directory import read_json
+from vae_lab.runs.result import Result
 from vae_lab.training import run
 
 
@@ -32,18 +32,18 @@ def test_result_is_running_while_it_runs(compose_config, tmp_path, monkeypatch):
     original = run.train_and_test
 
     def spy(*arguments):
-        seen.append(read_json(tmp_path / "result.json")["status"])
+        seen.append(Result.read(tmp_path).status)
         return original(*arguments)
 
     monkeypatch.setattr(run, "train_and_test", spy)
-    assert execute(compose_config(), tmp_path)["status"] == "finished"
+    assert execute(compose_config(), tmp_path).status == "finished"
     assert seen == ["running"]
-    assert read_json(tmp_path / "result.json")["status"] == "finished"
+    assert Result.read(tmp_path).status == "finished"
 
 
 def test_elbo_is_the_true_one_whatever_the_loss_weighs(compose_config, tmp_path):
     config = compose_config("model.beta=7", "free_bits=dimension", "free_bits.epsilon=3")
-    metrics = execute(config, tmp_path)["metrics"]
+    metrics = execute(config, tmp_path).metrics
     assert metrics["test/elbo"] == pytest.approx(-metrics["test/rate"] - metrics["test/distortion"], abs=1e-9)
     assert sum(metrics["test/rate_dim"]) == pytest.approx(metrics["test/rate"], abs=1e-9)
     assert metrics["test/prior_gap"] == pytest.approx(metrics["test/rate"] - metrics["test/mutual_information"])
@@ -61,7 +61,7 @@ def test_figures_are_those_of_the_best_checkpoint(compose_config, tmp_path):
     result = execute(config, tmp_path)
     losses = curve(tmp_path, "val/loss")
     best = min(losses, key=losses.get)
-    assert result["checkpoint"] == f"best.ckpt at step {best}"
+    assert (result.checkpoint, result.checkpoint_step) == ("best.ckpt", best)
     assert best < 60
     state = torch.load(tmp_path / "checkpoints" / "best.ckpt", weights_only=True)
     assert state["global_step"] == best
@@ -74,13 +74,13 @@ def test_best_is_never_taken_from_before_the_schedule_ended(compose_config, tmp_
     losses = curve(tmp_path, "val/loss")
     assert min(losses, key=losses.get) < 300, "the transient must tempt"
     eligible = {step: loss for step, loss in losses.items() if step >= 300}
-    assert result["checkpoint"] == f"best.ckpt at step {min(eligible, key=eligible.get)}"
+    assert (result.checkpoint, result.checkpoint_step) == ("best.ckpt", min(eligible, key=eligible.get))
 
 
 def test_a_schedule_that_never_ends_leaves_the_last_checkpoint_and_says_unfinished(compose_config, tmp_path):
     result = execute(compose_config("annealing=linear", "annealing.steps=100"), tmp_path)
-    assert result["checkpoint"] == "last.ckpt at step 20"
-    assert result["unfinished"] is None
+    assert (result.checkpoint, result.checkpoint_step) == ("last.ckpt", 20)
+    assert result.unfinished is None
     assert not (tmp_path / "checkpoints" / "best.ckpt").exists()
 
 
@@ -95,7 +95,7 @@ def test_the_weight_of_a_validation_is_that_of_its_step(compose_config, tmp_path
 def test_double_precision_comes_back_as_it_was(compose_config, tmp_path):
     from vae_lab.evaluate import evaluate
 
-    recorded = execute(compose_config("trainer.precision=64-true"), tmp_path)["metrics"]
+    recorded = execute(compose_config("trainer.precision=64-true"), tmp_path).metrics
     figures = evaluate(tmp_path)
     assert figures == {name: recorded[name] for name in figures}
 
@@ -103,8 +103,19 @@ def test_double_precision_comes_back_as_it_was(compose_config, tmp_path):
 def test_the_unbiased_mmd_survives_any_evaluation_batch(compose_config, tmp_path):
     config = compose_config("model=info_vae", "model.estimator=unbiased", "data.eval_batch_size=299")
     result = execute(config, tmp_path)
-    assert math.isfinite(result["metrics"]["test/loss"])
-    assert result["checkpoint"].startswith("best")
+    assert math.isfinite(result.metrics["test/loss"])
+    assert result.checkpoint == "best.ckpt"
+
+
+def test_curves_are_on_disk_row_by_row_and_go_on_where_they_ended(tmp_path):
+    from vae_lab.training.loggers import CSV
+
+    first = CSV(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    first.log_metrics({"train/rate": 1.0}, step=3)
+    assert curve(tmp_path, "train/rate") == {4: 1.0}
+    CSV(tmp_path).log_metrics({"train/rate": 2.0}, step=4)
+    assert curve(tmp_path, "train/rate") == {4: 1.0, 5: 2.0}
 
 
 def test_a_service_that_breaks_leaves_the_run_finished(compose_config, tmp_path, monkeypatch):
@@ -114,21 +125,21 @@ def test_a_service_that_breaks_leaves_the_run_finished(compose_config, tmp_path,
         raise RuntimeError("no wandb today")
 
     monkeypatch.setattr(WandB, "publish", breaks)
-    assert execute(compose_config("logger=wandb"), tmp_path)["status"] == "finished"
+    assert execute(compose_config("logger=wandb"), tmp_path).status == "finished"
 
 
 def test_epochs_are_whole_passes(compose_config, tmp_path):
     result = execute(compose_config("epochs=3", "data.batch_size=256"), tmp_path)
-    assert result["steps"] == 3 * (1197 // 256)
+    assert result.steps == 3 * (1197 // 256)
     assert list(curve(tmp_path, "val/loss")) == list(range(1, 13))
 
 
 def test_the_objective_is_recorded(compose_config, tmp_path):
     config = compose_config("model.beta=2", "model.distortion_reduction=mean", "annealing.value=0.5")
-    objective = execute(config, tmp_path)["objective"]
-    assert objective["effective_beta"] == 2 * 0.5 * 64
-    assert objective["spectrum"][0] == pytest.approx(3.2823, abs=1e-3)
-    assert len(objective["spectrum"]) == 4
+    objective = execute(config, tmp_path).objective
+    assert objective.effective_beta == 2 * 0.5 * 64
+    assert objective.spectrum[0] == pytest.approx(3.2823, abs=1e-3)
+    assert len(objective.spectrum) == 4
 
 
 def test_averaging_the_distortion_is_the_same_as_multiplying_beta(compose_config):
@@ -156,7 +167,7 @@ def test_mean_image_is_the_yardstick(compose_config, tmp_path):
 
     from vae_lab.data import Digits
 
-    metrics = execute(compose_config(), tmp_path)["metrics"]
+    metrics = execute(compose_config(), tmp_path).metrics
     splits = Digits().splits
     p = splits["train"].images.double().mean(0).clamp(1e-4, 1 - 1e-4)
     x = splits["test"].images.double()
@@ -176,9 +187,9 @@ def test_a_loss_that_is_no_number_stops_the_run_at_its_step(compose_config, tmp_
 
     monkeypatch.setattr(BetaVAE, "training_step", broken)
     result = execute(compose_config("trainer.max_steps=1000"), tmp_path)
-    assert (result["status"], result["diverged_step"]) == ("diverged", 7)
+    assert (result.status, result.diverged_step) == ("diverged", 7)
     assert len(curve(tmp_path, "train/loss")) < 5
-    assert read_json(tmp_path / "result.json")["status"] == "diverged"
+    assert Result.read(tmp_path).status == "diverged"
 
 
 def test_bernoulli_on_other_pixels_is_refused(compose_config, tmp_path):
@@ -224,7 +235,7 @@ def test_wandb_run_of_a_failed_job_is_closed_as_failed(compose_config, tmp_path,
         execute(compose_config("logger=wandb"), tmp_path)
     assert codes == [1]
     assert wandb.run is None
-    assert read_json(tmp_path / "result.json")["status"] == "failed"
+    assert Result.read(tmp_path).status == "failed"
 
 
 def test_tensorboard_charts_are_titled_as_people_say_it(compose_config, tmp_path):
@@ -240,10 +251,10 @@ def test_tensorboard_charts_are_titled_as_people_say_it(compose_config, tmp_path
 @pytest.mark.parametrize("model", ["vae", "beta_vae", "delta_vae", "info_vae", "bn_vae"])
 def test_each_model_learns_real_mnist(compose_config, tmp_path, data_root, model):
     config = compose_config(
-        "data=mnist", f"data.root={data_root}", f"model={model}", "trainer.max_steps=40", "evaluation.k=0",
+        "data=mnist", f"data.root={data_root}", f"model={model}", "trainer.max_steps=40", "metrics.test.nll.k=0",
         "trainer.val_check_interval=40", "model.latent_dim=2", "data.eval_batch_size=2000",
     )  # fmt: skip
-    metrics = execute(config, tmp_path)["metrics"]
+    metrics = execute(config, tmp_path).metrics
     assert all(math.isfinite(value) for value in metrics.values() if isinstance(value, float))
     assert metrics["test/distortion"] < 1.2 * metrics["test/distortion_mean_image"]
 
@@ -252,10 +263,10 @@ def test_each_model_learns_real_mnist(compose_config, tmp_path, data_root, model
 @pytest.mark.parametrize("model", ["vae", "beta_vae", "delta_vae", "info_vae", "bn_vae"])
 def test_each_model_beats_the_mean_image_after_500_steps(compose_config, tmp_path, data_root, model):
     config = compose_config(
-        "data=mnist", f"data.root={data_root}", f"model={model}", "trainer.max_steps=500", "evaluation.k=0",
+        "data=mnist", f"data.root={data_root}", f"model={model}", "trainer.max_steps=500", "metrics.test.nll.k=0",
         "trainer.val_check_interval=250",
     )  # fmt: skip
-    metrics = execute(config, tmp_path)["metrics"]
+    metrics = execute(config, tmp_path).metrics
     assert metrics["test/distortion"] < metrics["test/distortion_mean_image"]
     if model == "vae":
         assert metrics["test/elbo"] > -180

@@ -45,7 +45,8 @@ def test_every_run_directory_keeps_the_contract(sweep):
         assert result["overrides"]["model"] in run.name
         assert result["seed"] == 0
         assert result["verdict"] in ("none", "partial", "full")
-        assert result["checkpoint"].startswith("best.ckpt at step ")
+        assert (result["format"], result["checkpoint"]) == (2, "best.ckpt")
+        assert 0 < result["checkpoint_step"] <= result["steps"]
         assert {"unused", "unfinished", "seconds", "steps", "versions", "started", "ended"} <= result.keys()
         names = ("elbo", "rate", "distortion", "mutual_information", "active_units", "shuffle_gap", "prior_gap", "nll")
         assert all(isinstance(result["metrics"][f"test/{name}"], (int, float)) for name in (*names, "psnr", "ssim"))

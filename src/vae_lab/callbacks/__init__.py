@@ -4,10 +4,10 @@ from vae_lab.callbacks.aggressive_inference import AggressiveInference
 from vae_lab.callbacks.capacity import Capacity
 from vae_lab.callbacks.checkpoints import Checkpoints, still_falling
 from vae_lab.callbacks.control import Control
-from vae_lab.callbacks.divergence import Diverged, Divergence
 from vae_lab.callbacks.evaluation import Evaluation
 from vae_lab.callbacks.free_bits import FreeBits
 from vae_lab.callbacks.kl_annealing import KLAnnealing
+from vae_lab.callbacks.nonfinite_loss import Diverged, NonFiniteLoss
 from vae_lab.callbacks.progress import StepProgress
 from vae_lab.callbacks.remedy import Remedy, Scheduled
 from vae_lab.callbacks.training_curves import TrainingCurves
@@ -18,10 +18,10 @@ __all__ = [
     "Checkpoints",
     "Control",
     "Diverged",
-    "Divergence",
     "Evaluation",
     "FreeBits",
     "KLAnnealing",
+    "NonFiniteLoss",
     "Remedy",
     "Scheduled",
     "StepProgress",

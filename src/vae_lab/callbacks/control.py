@@ -9,28 +9,41 @@ from torch import Tensor
 from typing_extensions import override
 
 from vae_lab.callbacks.remedy import Remedy
-from vae_lab.checks import choice
-from vae_lab.elbo import controllers
-from vae_lab.elbo.penalties import Controlled
+from vae_lab.checks import choice, keywords
+from vae_lab.elbo.controllers import Adaptive, Controller, Geco, ProportionalIntegral
+from vae_lab.elbo.penalties import ControlledPenalty
 from vae_lab.models import VAE
 
-LAWS: dict[str, type[controllers.Controller]] = {
-    "adaptive": controllers.Adaptive,
-    "pi": controllers.ProportionalIntegral,
-    "geco": controllers.Geco,
-}
+LAWS: dict[str, type[Controller]] = {"adaptive": Adaptive, "pi": ProportionalIntegral, "geco": Geco}
+
+
+def make_controller(law: str, options: Mapping[str, Any]) -> Controller:
+    """The controller of that name with its arguments.
+
+    Raises:
+        ArgumentError: for an unknown name, or whatever the controller refuses.
+    """
+    controller = LAWS[choice("law", law, LAWS)]
+    keywords(controller, options)
+    return controller(**options)
 
 
 class Control(Remedy):
-    """Puts ``penalties.Controlled`` into the model, and shows it each training batch's rate or distortion.
+    """Puts a ``ControlledPenalty`` into the model, and shows it each training batch's rate or distortion.
 
     Args:
-        law: ``adaptive`` (VLAE), ``pi`` (ControlVAE) or ``geco``.
-        options: that controller's arguments.
+        law: ``adaptive`` (VLAE), ``pi`` (ControlVAE) or ``geco``; or a controller of one's own.
+        options: the arguments of the controller that is named.
+
+    Example:
+        >>> Control("pi", target=3.0).penalty.floor(latent_dim=4)
+        3.0
     """
 
-    def __init__(self, law: str, **options: Any) -> None:
-        self.penalty: Controlled = Controlled(LAWS[choice("law", law, LAWS)](**options))
+    def __init__(self, law: str | Controller, **options: Any) -> None:
+        self.penalty: ControlledPenalty = ControlledPenalty(
+            make_controller(law, options) if isinstance(law, str) else law
+        )
 
     @property
     @override

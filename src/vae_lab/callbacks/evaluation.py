@@ -1,77 +1,92 @@
 """Evaluation: measures the model from outside, on the validation split during training and on the test split after."""
 
-import math
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Iterator, Mapping
+from inspect import signature
 from typing import Any
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 from torchmetrics import Metric, MetricCollection
-from torchmetrics.image import PeakSignalNoiseRatio, StructuralSimilarityIndexMeasure
 from typing_extensions import override
 
-from vae_lab import metrics, noise
-from vae_lab.checks import integer
-from vae_lab.data import Batch, as_batch
+from vae_lab.data import as_batch
 from vae_lab.models import VAE, Output
 
-GAUSSIAN_WINDOW = 11  # of SSIM (Wang et al. 2004); smaller images take their uniform 7x7 window
+RECONSTRUCTION = ("reconstruction", "preds")  # the mean image of p(x|z); the second name is torchmetrics'
+KNOWN = (
+    *("x", "indices", "labels", "factors"),  # the batch
+    *("loss", "mean", "stddev", "z", "params", "distortion", "rate", "noise"),  # the model's pass
+    *("target", *RECONSTRUCTION),  # target: x, by torchmetrics' name
+)
+
+
+def takes(metric: Metric) -> dict[str, bool]:
+    """What the metric's ``update`` takes, by name, and whether it cannot do without."""
+    parameters = signature(metric.update).parameters.values()
+    named = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    return {p.name: p.default is p.empty for p in named}
+
+
+def takes_reconstruction(metric: Metric) -> bool:
+    """Whether the metric's ``update`` takes the mean images."""
+    return not takes(metric).keys().isdisjoint(RECONSTRUCTION)
 
 
 class Evaluation(Callback):
     """Feeds a split through the metrics, batch by batch, and logs what they say as ``val/...`` or ``test/...``.
 
+    A metric's ``update`` is given what it names of ``KNOWN``. Its ``compute`` gives figures by name, or one figure that
+    takes the metric's own name; a figure that another metric has already is called ``METRIC_FIGURE``. Nothing of a pass
+    is kept but its figures.
+
     Args:
-        data_range: (least, largest) pixel, for PSNR and SSIM.
-        k: importance samples K of the test split's ``nll``; 0 leaves it out.
-        max_values: how many pixels are decoded at a time for ``nll``: the bound of its memory.
+        val: the metrics of the validation split, by name; may be used again and again.
+        test: the metrics of the test split.
 
     After a test, ``figures`` holds all figures of the split by name: floats, and lists for figures per dimension.
+
+    Example:
+        >>> from vae_lab.metrics import ActiveUnits, RateDistortion
+        >>> evaluation = Evaluation(val={"elbo": RateDistortion(latent_dim=16)}, test={"units": ActiveUnits()})
     """
 
-    def __init__(self, data_range: tuple[float, float], k: int = 50, max_values: int = 10_000_000) -> None:
-        self.k, self.max_values = integer("k", k, low=0), integer("max_values", max_values)
-        self.data_range = data_range
+    def __init__(self, val: Mapping[str, Metric], test: Mapping[str, Metric]) -> None:
+        self.names = {"val": tuple(val), "test": tuple(test)}
+        self.metrics = {
+            split: MetricCollection(dict(chosen), compute_groups=False)
+            for split, chosen in (("val", val), ("test", test))
+        }
+        self.reconstructs = {
+            split: any(map(takes_reconstruction, self.metrics[split].values())) for split in self.names
+        }
         self.figures: dict[str, float | list[float]] = {}
 
-    def collection(self, model: VAE, x: Tensor, whole: bool) -> MetricCollection:
-        """Fresh metrics for one pass over a split of images like x (B, C, H, W); ``whole`` with the costly ones."""
-        low, high = self.data_range
-        options: dict[str, Any] = {"data_range": max(high - low, 1e-6)}
-        window: dict[str, Any] = (
-            {} if min(x.shape[2:]) >= GAUSSIAN_WINDOW else {"gaussian_kernel": False, "kernel_size": 7}
-        )
-        collection: list[Metric] = [
-            metrics.RateDistortion(model.latent_dim),
-            metrics.ActiveUnits(),
-            metrics.EpsilonDeltaCollapse(model.latent_dim),
-            metrics.MutualInformation(),
-            metrics.ShuffleGap(partial(distortion, model), per_dimension=whole, chunk=len(x)),
-        ]
-        if not model.autoregressive:  # whose parameters predict pixels from pixels: no reconstruction to compare
-            collection.append(PeakSignalNoiseRatio(**options))
-            if min(x.shape[2:]) >= 7:
-                collection.append(StructuralSimilarityIndexMeasure(**options, **window))
-        return MetricCollection(collection, compute_groups=False).to(x.device)
+    def start(self, split: str, model: VAE) -> None:
+        """Begin a pass over a split."""
+        self.metrics[split].to(model.device).reset()
 
-    def update(self, model: VAE, output: Output, batch_idx: int, whole: bool) -> None:
+    def update(self, split: str, model: VAE, output: Output, batch: Any, batch_idx: int) -> None:
         """Take one batch into account."""
         terms = output.terms
-        if batch_idx == 0:
-            self.metrics = self.collection(model, terms.x, whole)
-            self.pixels = terms.x[0].numel() if model.likelihood.discrete else 0  # by which bits are counted
-        mean_image = model.likelihood(terms.params).mean
-        self.metrics.update(loss=output.loss, **terms._asdict(), preds=mean_image, target=terms.x)
+        known = as_batch(batch, batch_idx)._asdict() | {"loss": output.loss, **terms._asdict(), "target": terms.x}
+        if self.reconstructs[split]:
+            known |= dict.fromkeys(RECONSTRUCTION, model.likelihood(terms.params).mean)
+        self.metrics[split].update(**known)
 
-    def compute(self) -> dict[str, Tensor]:
-        """All figures by name: () each, (D,) for figures per dimension."""
-        figures = {RENAMED.get(name, name): value.detach() for name, value in self.metrics.compute().items()}
-        figures["prior_gap"] = figures["rate"] - figures["mutual_information"]
-        if self.pixels:
-            figures["bits_per_dim"] = -figures["elbo"] / (math.log(2) * self.pixels)
+    def compute(self, split: str) -> dict[str, Tensor]:
+        """All figures of the pass by name, () each, (D,) for figures per dimension; the metrics forget it."""
+        figures: dict[str, Tensor] = {}
+        for name in self.names[split]:
+            found = self.metrics[split][name].compute()
+            for figure, value in (found if isinstance(found, dict) else {name: found}).items():
+                figures[f"{name}_{figure}" if figure in figures else figure] = torch.as_tensor(value).detach()
+        self.metrics[split].reset()
         return figures
+
+    @override
+    def on_validation_start(self, trainer: Trainer, pl_module: VAE) -> None:  # type: ignore[override]
+        self.start("val", pl_module)
 
     @override
     def on_validation_batch_end(  # type: ignore[override]
@@ -83,11 +98,22 @@ class Evaluation(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        self.update(pl_module, outputs, batch_idx, whole=False)
+        self.update("val", pl_module, outputs, batch, batch_idx)
 
     @override
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        pl_module.log_dict({f"val/{name}": value for name, value in flat(self.compute())})
+        figures = {f"val/{name}": value for name, value in self.compute("val").items()}
+        # other callbacks read the scalars; the loggers get all at once and directly, since Lightning's own way to them
+        # takes a time that grows with the square of the number of figures
+        pl_module.log_dict({name: value for name, value in figures.items() if value.ndim == 0}, logger=False)
+        if not trainer.sanity_checking:
+            row = {name: value.item() for name, value in flat(figures)}
+            for logger in trainer.loggers:
+                logger.log_metrics(row, step=max(trainer.global_step - 1, 0))
+
+    @override
+    def on_test_start(self, trainer: Trainer, pl_module: VAE) -> None:  # type: ignore[override]
+        self.start("test", pl_module)
 
     @override
     def on_test_batch_end(  # type: ignore[override]
@@ -99,44 +125,19 @@ class Evaluation(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        self.update(pl_module, outputs, batch_idx, whole=True)
-        if self.k:
-            if batch_idx == 0:
-                self.nll = metrics.ImportanceWeightedNLL().to(pl_module.device)
-            self.nll.update(log_weights(pl_module, as_batch(batch, batch_idx), self.k, self.max_values))
+        self.update("test", pl_module, outputs, batch, batch_idx)
 
     @override
     def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        figures = self.compute() | (self.nll.compute() if self.k else {})
+        figures = self.compute("test")
         pl_module.log_dict({f"test/{name}": value for name, value in flat(figures)})
         self.figures = {f"test/{name}": value.tolist() for name, value in figures.items()}
 
 
-RENAMED = {"PeakSignalNoiseRatio": "psnr", "StructuralSimilarityIndexMeasure": "ssim"}
-
-
-def distortion(model: VAE, z: Tensor, x: Tensor) -> Tensor:
-    """-log p(x|z), (B,), of latents z (B, D) and images x (B, C, H, W)."""
-    return -model.likelihood.log_prob(model.predict(z, x), x)
-
-
-def log_weights(model: VAE, batch: Batch, k: int, max_values: int) -> Tensor:
-    """Importance log-weights (K, B) of one batch, about ``max_values`` pixels decoded at a time."""
-    step = max(max_values // batch.x.numel(), 1)
-    samples = torch.arange(k).split(step)
-    return torch.cat([model.log_weights(batch.x, draws(model, batch.indices, chunk)) for chunk in samples])
-
-
-def draws(model: VAE, indices: Tensor, samples: Tensor) -> Tensor:
-    """Noise (K, B, D) of the importance samples with these numbers, for the images with these indices (B,)."""
-    rows = partial(noise.normal_rows, indices, model.latent_dim, model.kl_weight, seed=model.seed)
-    return torch.stack([rows(purpose=f"nll/{sample}") for sample in samples.tolist()])
-
-
-def flat(figures: dict[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
+def flat(figures: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
     """Scalars under their own name, vectors as ``name/00``, ``name/01``, ..."""
     for name, value in figures.items():
         if value.ndim == 0:
             yield name, value
         else:
-            yield from ((f"{name}/{j:02d}", element) for j, element in enumerate(value))
+            yield from flat({f"{name}/{j:02d}": element for j, element in enumerate(value)})

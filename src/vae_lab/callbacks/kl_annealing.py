@@ -1,6 +1,6 @@
 """KL annealing: moves the weight of the KL between 0 and 1 as training goes on."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor
 from typing_extensions import override
@@ -16,9 +16,14 @@ class KLAnnealing(Scheduled):
     Args:
         schedule: ``constant``, ``linear``, ``cosine``, ``sigmoid`` or ``cyclical``.
         options: that schedule's arguments.
+
+    Example:
+        >>> KLAnnealing("linear", steps=100).value(25)
+        0.25
     """
 
     name = "kl_weight"
+    places: ClassVar = ("kl_weight",)
 
     def __init__(self, schedule: str = "constant", **options: Any) -> None:
         super().__init__(make_schedule(schedule, **options))

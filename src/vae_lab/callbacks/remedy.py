@@ -1,9 +1,9 @@
 """What the callbacks that shape a training have in common: a penalty to put in, coefficients to move and to log."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
-from lightning.pytorch import Callback, Trainer
+from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 from typing_extensions import override
 
@@ -14,9 +14,20 @@ from vae_lab.models import VAE
 
 
 class Remedy(Callback):
-    """Base of them all. ``penalty``, where there is one, takes the place of the model's before training."""
+    """Base of them all. ``penalty``, where there is one, takes the place of the model's before training.
+
+    ``places`` names the attributes of a model that it acts on, beside ``penalty``; ``reads`` names the validation
+    metrics that it reads.
+    """
 
     penalty: Penalty | None = None
+    places: ClassVar[tuple[str, ...]] = ()
+    reads: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def prices_rate(self) -> bool:
+        """Whether it sets what the rate costs: of two such remedies, the second would undo the first."""
+        return self.penalty is not None
 
     @property
     def end(self) -> float:
@@ -24,9 +35,23 @@ class Remedy(Callback):
         return 0
 
     def install(self, model: VAE) -> None:
-        """Put the penalty into the model."""
+        """Put the penalty into the model; a second time changes nothing.
+
+        Raises:
+            ValueError: when the model has no place for what this remedy does.
+        """
+        for place in (*self.places, *(["penalty"] if self.prices_rate else [])):
+            if not hasattr(model, place):
+                remedy, module = type(self).__name__, type(model).__name__
+                raise ValueError(f"{remedy}: cannot act on {module}, which has no {place}; it needs a VAE of vae_lab")
         if self.penalty is not None:
             model.penalty = self.penalty
+
+    @override
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        if stage == "fit":
+            check_exclusive(trainer)
+            self.install(pl_module)  # type: ignore[arg-type]
 
     def move(self, step: int, model: VAE) -> None:
         """Fill the coefficients of optimizer step ``step``, which comes next."""
@@ -46,6 +71,18 @@ class Remedy(Callback):
     @override
     def on_validation_start(self, trainer: Trainer, pl_module: VAE) -> None:  # type: ignore[override]
         self.move(trainer.global_step, pl_module)
+
+
+def check_exclusive(trainer: Trainer) -> None:
+    """Refuse two remedies of a trainer that each price the rate.
+
+    Raises:
+        ValueError: naming both.
+    """
+    callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
+    names = [type(remedy).__name__ for remedy in callbacks if isinstance(remedy, Remedy) and remedy.prices_rate]
+    if len(names) > 1:
+        raise ValueError(f"{names[1]}: cannot go with {names[0]}: both price the rate")
 
 
 class Scheduled(Remedy):

@@ -1,20 +1,19 @@
 """The one place where a config node becomes an object, and where it is decided what may become one.
 
 Only classes under ``ALLOWED``, or under a module that the person at the command line allows, are called, and only those
-of the kind that their place asks for: an encoder is an ``nn.Module``, a likelihood a ``Likelihood``.
- A config file cannot widen that list, nor reach ``os`` through the attributes of an allowed module.
+of the kind that their place asks for: an encoder is an ``nn.Module``, a likelihood a ``Likelihood``. A config file
+cannot widen that list, nor reach ``os`` through the attributes of an allowed module.
 """
 
 import inspect
 import os
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
 from typing import Any
 
-from vae_lab.checks import ArgumentError, ConfigError, one_line
+from vae_lab.checks import ArgumentError, ConfigError, keywords, one_line
 
 ALLOWED = ("vae_lab", "torch.nn", "torch.optim", "torchvision", "lightning.pytorch")
 ALLOW_VARIABLE = "VAE_LAB_ALLOW"  # set by `--allow`, inherited by the processes of a launcher
@@ -33,12 +32,12 @@ def allow_flags() -> list[str]:
 @contextmanager
 def allowing(modules: Iterable[str]) -> Iterator[None]:
     """Allow these modules too, until the block ends."""
-    before = os.environ.get(ALLOW_VARIABLE, "")
-    os.environ[ALLOW_VARIABLE] = ",".join([before, *modules])
+    outer = os.environ.get(ALLOW_VARIABLE, "")
+    os.environ[ALLOW_VARIABLE] = ",".join(filter(None, [outer, *modules]))
     try:
         yield
     finally:
-        os.environ[ALLOW_VARIABLE] = before
+        os.environ[ALLOW_VARIABLE] = outer
 
 
 def lies_under(name: str, prefixes: tuple[str, ...]) -> bool:
@@ -54,16 +53,15 @@ def locate(target: Any, key: str, kind: type) -> type:
     """
     prefixes = allowed_modules()
     if not isinstance(target, str) or not lies_under(target, prefixes):
-        raise ConfigError(
-            f"{key}._target_={target}: must lie under {', '.join(prefixes)}; allow a module of your own by --allow NAME"
-        )
+        allowed = f"must lie under {', '.join(prefixes)}; allow a module of your own by --allow NAME"
+        raise ConfigError.setting(f"{key}._target_", target, allowed)
     module_name, _, name = target.rpartition(".")
     try:
         found = getattr(import_module(module_name), name)
     except (ImportError, AttributeError, ValueError) as error:
-        raise ConfigError(f"{key}._target_={target}: cannot be imported ({error})") from error
+        raise ConfigError.setting(f"{key}._target_", target, f"cannot be imported ({error})") from error
     if not inspect.isclass(found) or not issubclass(found, kind) or not lies_under(found.__module__, prefixes):
-        raise ConfigError(f"{key}._target_={target}: must be a {kind.__name__}")
+        raise ConfigError.setting(f"{key}._target_", target, f"must be a {kind.__name__}")
     return found
 
 
@@ -78,30 +76,41 @@ def build(node: Mapping[str, Any], key: str, kind: type, /, **extra: Any) -> Any
 
     Raises:
         ConfigError: for a target that is not allowed, and for every ``TypeError`` and ``ValueError`` of the call.
+
+    Example:
+        >>> from torch import nn
+        >>> build({"_target_": "torch.nn.Linear", "in_features": 2}, "layer", nn.Module, out_features=3)
+        Linear(in_features=2, out_features=3, bias=True)
+        >>> build({"_target_": "os.system", "command": "ls"}, "layer", nn.Module)
+        Traceback (most recent call last):
+        ...
+        vae_lab.checks.ConfigError: layer._target_=os.system: must lie under vae_lab, torch.nn, ...
     """
     target = locate(node.get("_target_"), key, kind)
     given = {name: value for name, value in node.items() if name not in ("_target_", "_partial_")}
     arguments = {name: build_value(value, f"{key}.{name}") for name, value in given.items()} | extra
-    if node.get("_partial_"):
-        return partial(target, **arguments)
     with naming(key):
-        return target(**arguments)
+        if node.get("_partial_"):
+            keywords(target, arguments)
+            return partial(target, **arguments)
+        try:
+            return target(**arguments)
+        except TypeError:
+            keywords(target, arguments)
+            raise
 
 
 @contextmanager
-def naming(key: str) -> Iterator[None]:
-    """Turn the complaint of a call into a ``ConfigError`` whose message names the config ``key`` of the argument."""
+def naming(key: str = "") -> Iterator[None]:
+    """Turn the complaint of a call into a ``ConfigError`` that names the argument by its path below the ``key``."""
     try:
         yield
     except ConfigError:
         raise
-    except TypeError as error:
-        unknown = re.search(r"unexpected keyword argument '(\w+)'", str(error))
-        raise ConfigError(f"{key}.{unknown[1]}: no such setting" if unknown else f"{key}: {one_line(error)}") from error
     except ArgumentError as error:
         raise ConfigError.at(key, error) from error
-    except ValueError as error:
-        raise ConfigError(f"{key}: {one_line(error)}") from error
+    except (TypeError, ValueError) as error:
+        raise ConfigError.part(key, one_line(error)) from error
 
 
 def build_value(value: Any, key: str) -> Any:

@@ -1,19 +1,15 @@
 """Plain configs: composed from conf/ and overrides, without Hydra's own part."""
 
-import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+from omegaconf.errors import OmegaConfBaseException
 
-from vae_lab.checks import ConfigError, one_line
-from vae_lab.config.explain import explain
-from vae_lab.config.groups import CONF, options_with
-from vae_lab.config.names import with_plus
+from vae_lab.config.explain import explain, explain_value
+from vae_lab.config.groups import hydra_config
 
 
 def container(config: DictConfig) -> dict[str, Any]:
@@ -26,27 +22,32 @@ def container(config: DictConfig) -> dict[str, Any]:
         node = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
         content = OmegaConf.to_container(node, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
-        key = getattr(error, "full_key", None) or "config"
-        if isinstance(error, MissingMandatoryValue):
-            raise ConfigError(f"{key}: must be given") from error
-        if lost := re.search(r"Interpolation key '(\w+)\.(\w+)' not found", str(error)):
-            owners = options_with(*lost.groups())
-            have = f"; {lost[1]}={' or '.join(owners)} has it" if owners else ""
-            raise ConfigError(f"{key}: follows {lost[1]}.{lost[2]}, which is not set here{have}") from error
-        raise ConfigError(f"{key}: {one_line(error)}") from error
+        raise explain_value(error) from error
     assert isinstance(content, dict)
     return {str(key): value for key, value in content.items()}
 
 
-def compose_config(overrides: Sequence[str]) -> dict[str, Any]:
+def compose_config(overrides: Sequence[str], config_dir: str | Path | None = None) -> dict[str, Any]:
     """The plain config of these overrides.
+
+    Args:
+        overrides: as on the command line.
+        config_dir: a folder of one's own groups, as ``--config-dir`` names it.
 
     Raises:
         ConfigError: in one line, for whatever fits nowhere.
+
+    Example:
+        >>> config = compose_config(["model=info_vae", "model.latent_dim=8"])
+        >>> config["model"]["latent_dim"], config["data"]["batch_size"]
+        (8, 64)
+        >>> compose_config(["model=info_vae", "model.latent_dims=8"])
+        Traceback (most recent call last):
+        ...
+        vae_lab.checks.ConfigError: model.latent_dims=8: model=info_vae has no latent_dims (did you mean latent_dim?)...
     """
-    GlobalHydra.instance().clear()
+    own = None if config_dir is None else Path(config_dir)
     try:
-        with initialize_config_dir(str(CONF), version_base="1.3"):
-            return container(compose("config", [with_plus(override) for override in overrides]))
+        return container(hydra_config(overrides, own))
     except HydraException as error:
-        raise ConfigError(explain(error, overrides)) from error
+        raise explain(error, overrides, own) from error

@@ -9,9 +9,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
 LONGEST_NAME = 120
-
-
 ADDED = ("experiment", "case", "remedy")  # groups that are not among the defaults
+COMMON = ("experiment", "hydra.", "hydra/")  # how keys begin that all runs of a sweep share
 
 
 def key_and_text(override: str) -> tuple[str, str]:
@@ -25,19 +24,19 @@ def with_plus(override: str) -> str:
     return f"+{override}" if override.partition("=")[0] in ADDED else override
 
 
-def told(overrides: Iterable[str]) -> list[str]:
+def run_overrides(overrides: Iterable[str]) -> list[str]:
     """The overrides that tell one run from another: all but the experiment and Hydra's own."""
-    keep = []
-    for override in overrides:
-        key, _ = key_and_text(override)
-        if key != "experiment" and not key.startswith(("hydra.", "hydra/")):
-            keep.append(override.lstrip("+"))
-    return keep
+    return [override.lstrip("+") for override in overrides if not key_and_text(override)[0].startswith(COMMON)]
 
 
 def run_name(overrides: Sequence[str]) -> str:
-    """A directory name made of the overrides: readable, safe in a path, hashed where it had to be changed or cut."""
-    text = ",".join(told(overrides)) or "defaults"
+    """A directory name made of the overrides: readable, safe in a path, hashed where it had to be changed or cut.
+
+    Example:
+        >>> run_name(["+experiment=smoke", "model.beta=4"]), run_name([])
+        ('model.beta=4', 'defaults')
+    """
+    text = ",".join(run_overrides(overrides)) or "defaults"
     name = re.sub(r"[^\w.,=+-]", "_", text)[:LONGEST_NAME]
     return name if name == text else f"{name[: LONGEST_NAME - 9]}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
@@ -48,18 +47,23 @@ def experiment_name(overrides: Sequence[str]) -> str:
     return re.sub(r"\W", "_", names[-1]) if names else "sweep"
 
 
-def values(overrides: Sequence[str]) -> dict[str, Any]:
-    """The overrides that tell runs apart as ``{key: value}``, with values of their own type."""
+def override_values(overrides: Sequence[str]) -> dict[str, Any]:
+    """The overrides that tell runs apart as ``{key: value}``, with values of their own type.
+
+    Example:
+        >>> override_values(["+experiment=smoke", "model.beta=4", "free_bits=off"])
+        {'model.beta': 4, 'free_bits': 'off'}
+    """
     parser = OverridesParser.create()
-    return {key_and_text(o)[0]: plain(parser.parse_override(o).value()) for o in told(overrides)}
+    return {key_and_text(o)[0]: primitive(parser.parse_override(o).value()) for o in run_overrides(overrides)}
 
 
-def plain(value: Any) -> Any:
+def primitive(value: Any) -> Any:
     """A parsed override value as a primitive, or a list or dict of them."""
     if isinstance(value, (list, tuple)):
-        return [plain(entry) for entry in value]
+        return [primitive(entry) for entry in value]
     if isinstance(value, dict):
-        return {str(key): plain(entry) for key, entry in value.items()}
+        return {str(key): primitive(entry) for key, entry in value.items()}
     return value if value is None or isinstance(value, (bool, int, float)) else str(value)
 
 

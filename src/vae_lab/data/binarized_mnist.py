@@ -22,7 +22,7 @@ def load(root: str, modified_ns: int) -> dict[str, Split]:
         ValueError: when the file is no whole .npz, or its arrays are not those of the set; says what is wrong.
     """
     try:
-        with np.load(Path(root) / FILE, allow_pickle=False) as archive:
+        with (Path(root) / FILE).open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name, _ in ARRAYS.values() if name in archive.files}
             found = ", ".join(archive.files) or "nothing"
     except Exception as error:  # zipfile, zlib, lzma, numpy and the file system each have their own

@@ -31,7 +31,7 @@ class Split(NamedTuple):
     def at(self, indices: Tensor) -> "Split":
         """The images with these indices (B,), in that order."""
         labels, factors = (None if part is None else part[indices] for part in (self.labels, self.factors))
-        return Split(self.images[indices], labels, factors)
+        return Split(self.images.index_select(0, indices), labels, factors)  # far faster than images[indices]
 
 
 def pixels(images: Tensor) -> Tensor:

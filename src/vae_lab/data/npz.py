@@ -33,7 +33,7 @@ def load(path: str, modified_ns: int) -> dict[str, Split]:
         ValueError: when the file is no whole .npz, or its arrays are no images; says what is wrong.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as archive:
             wanted = {name for table in (IMAGE_NAMES, LABEL_NAMES) for names in table.values() for name in names}
             arrays = {name: archive[name] for name in archive.files if name in wanted}
             found = archive.files

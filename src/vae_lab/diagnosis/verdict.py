@@ -29,6 +29,10 @@ def judge(gap: float, gap_se: float, gap_dim: Sequence[float], gap_dim_se: Seque
     ``full``: shuffling z costs less than max(0.1 nats, 2 standard errors), or z carries less than 0.1 nats about x.
     Otherwise a dimension is unused when shuffling it alone costs less than max(0.01 nats, 2 standard errors);
     ``partial`` when some are, ``none`` when all are used.
+
+    Example:
+        >>> judge(gap=4.2, gap_se=0.1, gap_dim=[3.0, 0.001], gap_dim_se=[0.1, 0.001], mi=2.5)
+        Verdict(kind='partial', unused=1, latent_dim=2)
     """
     unused = sum(not is_used(g, se) for g, se in zip(gap_dim, gap_dim_se, strict=True))
     if gap < max(FULL_GAP, 2 * gap_se) or mi < FULL_MI:
@@ -37,10 +41,8 @@ def judge(gap: float, gap_se: float, gap_dim: Sequence[float], gap_dim_se: Seque
 
 
 def describe(kind: str, unused: int, latent_dim: int) -> str:
-    """The verdict in a few words; unused dimensions are no fault when the data do not pay for them."""
-    if kind == "partial":
-        return f"partial: {unused} of {latent_dim} unused"
-    return {"full": "full: z is ignored", "none": "none: all in use"}[kind]
+    """How much of z is unused: ``none``, ``2 of 8 unused`` or ``full``."""
+    return f"{unused} of {latent_dim} unused" if kind == "partial" else kind
 
 
 def is_used(gap: float, standard_error: float) -> bool:

@@ -34,9 +34,15 @@ class Pixels(Distribution):
 
 
 class TiltedUniform(Pixels):
-    """The continuous Bernoulli: p(x) = exp(logit · x) · logit / (exp(logit) - 1) on [0, 1].
+    """The continuous Bernoulli on [0, 1] (Loaiza-Ganem & Cunningham 2019).
+
+    p(x) = exp(logit · x) · logit / (exp(logit) - 1)
 
     torch's own clips the logits at ±16 in float32, and loses the digits of its mean around logit 0.
+
+    Example:
+        >>> TiltedUniform(torch.tensor([0.0, 2.0])).mean
+        tensor([0.5000, 0.6565])
     """
 
     def parts(self) -> tuple[Tensor, Tensor, Tensor]:
@@ -84,7 +90,12 @@ def polynomial(x: Tensor, coefficients: Sequence[float]) -> Tensor:
 
 
 def tilt(mean: Tensor) -> Tensor:
-    """Logits, in float64, of the continuous Bernoulli whose mean is ``mean``, kept 1e-4 off 0 and 1; by bisection."""
+    """Logits, in float64, of the continuous Bernoulli whose mean is ``mean``, kept 1e-4 off 0 and 1; by bisection.
+
+    Example:
+        >>> tilt(TiltedUniform(torch.tensor([2.0])).mean)
+        tensor([2.0000], dtype=torch.float64)
+    """
     mean = mean.double().clamp(MARGIN, 1 - MARGIN)
     tail = torch.minimum(mean, 1 - mean)
     low, high = torch.zeros_like(tail), 1 / tail
@@ -96,7 +107,13 @@ def tilt(mean: Tensor) -> Tensor:
 
 
 class RoundedLogistic(Pixels):
-    """A logistic variable, rounded to the nearest of the levels k / (levels - 1)."""
+    """A logistic variable, rounded to the nearest of the levels k / (levels - 1).
+
+    Example:
+        >>> pixel = RoundedLogistic(torch.tensor(0.5), torch.tensor(0.1), levels=3)
+        >>> pixel.log_prob(torch.tensor([0.0, 0.5, 1.0])).exp()
+        tensor([0.0759, 0.8483, 0.0759])
+    """
 
     def __init__(self, location: Tensor, scale: Tensor, levels: int) -> None:
         super().__init__(location)

@@ -10,7 +10,14 @@ from torch import Tensor
 
 
 def kl_standard_normal(mean: Tensor, stddev: Tensor) -> Tensor:
-    """KL( N(mean, stddev²) ‖ N(0, 1) ) for each element (Kingma & Welling 2014, appendix B): the shape of ``mean``."""
+    """KL( N(mean, stddev²) ‖ N(0, 1) ) for each element (Kingma & Welling 2014, appendix B): the shape of ``mean``.
+
+    KL = ½ (mean² + stddev² - 1) - ln stddev
+
+    Example:
+        >>> kl_standard_normal(torch.tensor([0.0, 2.0]), torch.tensor([1.0, 1.0]))
+        tensor([0., 2.])
+    """
     return 0.5 * (mean.square() + stddev.square() - 1) - stddev.log()
 
 
@@ -28,6 +35,11 @@ def kl_ar1(mean: Tensor, stddev: Tensor, alpha: Tensor, innovation: Tensor) -> T
 
     Returns:
         (..., T, S), nats.
+
+    Example:
+        >>> mean, stddev = torch.zeros(2, 1), torch.ones(2, 1)
+        >>> kl_ar1(mean, stddev, torch.tensor(0.8), torch.tensor(0.36)).flatten()
+        tensor([0.0000, 1.2670])
     """
     previous_mean = torch.nn.functional.pad(mean[..., :-1, :], (0, 0, 1, 0))
     previous_var = torch.nn.functional.pad(stddev[..., :-1, :].square(), (0, 0, 1, 0))
@@ -63,6 +75,10 @@ def median_squared_distance(x: Tensor, y: Tensor) -> Tensor:
 
     Each pair counts once and no sample is paired with itself; of an even number of pairs it is the mean of the middle
     two. A constant: no gradient flows through it. Gretton et al. 2012 (section 8) take it as the bandwidth.
+
+    Example:
+        >>> median_squared_distance(torch.tensor([[0.0], [1.0]]), torch.tensor([[3.0]]))
+        tensor(4.)
     """
     pooled = torch.cat([x, y]).detach()
     one, other = torch.triu_indices(len(pooled), len(pooled), offset=1, device=pooled.device)
@@ -72,6 +88,8 @@ def median_squared_distance(x: Tensor, y: Tensor) -> Tensor:
 
 def mmd(x: Tensor, y: Tensor, kernel: str, bandwidths: Tensor, estimator: str) -> Tensor:
     """Squared maximum mean discrepancy between the samples ``x`` and ``y`` (Gretton et al. 2012, equations 3 and 5).
+
+    MMD² = E k(x, x') + E k(y, y') - 2 E k(x, y)
 
     The kernel is the mean over the bandwidths, so that k(x, x) = 1 and the MMD² is the mean of the single ones.
 
@@ -85,6 +103,11 @@ def mmd(x: Tensor, y: Tensor, kernel: str, bandwidths: Tensor, estimator: str) -
 
     Returns:
         (), dimensionless.
+
+    Example:
+        >>> x, y = torch.tensor([[0.0], [1.0]]), torch.tensor([[3.0], [4.0]])
+        >>> mmd(x, y, "rbf", torch.tensor(1.0), "biased")
+        tensor(1.5276)
     """
 
     def k(a: Tensor, b: Tensor) -> Tensor:
@@ -100,6 +123,12 @@ def mmd(x: Tensor, y: Tensor, kernel: str, bandwidths: Tensor, estimator: str) -
 def ar1_committed_rate(innovation: float, steps: int) -> float:
     """The least KL of independent Gaussians to an AR(1) process, nats per channel (Razavi et al. 2019, section 2.2).
 
-    δ = ½[(n-2) ln(1+α²) - ln(1-α²)] for n = ``steps``, with 1-α² = ``innovation``.
+    δ = ½ [(n-2) ln(1+α²) - ln(1-α²)]
+
+    for n = ``steps``, with 1-α² = ``innovation``.
+
+    Example:
+        >>> round(ar1_committed_rate(innovation=0.36, steps=2), 4)
+        0.5108
     """
     return 0.5 * ((steps - 2) * math.log(2 - innovation) - math.log(innovation))

@@ -15,7 +15,12 @@ from vae_lab.elbo.controllers import Controller
 
 
 class Penalty(nn.Module):
-    """Base of all penalties."""
+    """Base of all penalties.
+
+    ``plain`` says that the penalty is the rate itself, so that the loss stays the ELBO with a weight.
+    """
+
+    plain: ClassVar[bool] = False
 
     def forward(self, rate: Tensor) -> Tensor:
         """Map the rate (B, D) in nats to a penalty () in nats per image."""
@@ -29,26 +34,51 @@ class Penalty(nn.Module):
         """Return what one nat of rate costs; where the penalty pulls a low rate up, what it earns, as a negative."""
         return 1.0
 
+    def distortion_target(self) -> float | None:
+        """Return the distortion, nats per image, at which it holds the model; None where there is none."""
+        return None
 
-class Plain(Penalty):
-    """The rate itself: sum over dimensions, mean over the batch."""
+
+class PlainPenalty(Penalty):
+    """The rate itself.
+
+    penalty = mean_b Σ_d rate_bd
+
+    Example:
+        >>> PlainPenalty()(torch.tensor([[0.5, 1.0], [1.5, 2.0]]))
+        tensor(2.5000)
+    """
+
+    plain: ClassVar[bool] = True
 
     def forward(self, rate: Tensor) -> Tensor:
         return rate.sum(1).mean()
 
 
-class FreeBits(Penalty):
+class FreeBitsPenalty(Penalty):
     """Free bits: the rate costs nothing below ε (Kingma et al. 2016, equation 15 and appendix C.8).
 
     ``mode`` says what is clamped from below at ε:
 
-    - ``dimension``: the batch mean of each dimension, Σ_d max(ε, mean_b rate_bd), as in the paper with one dimension
-      per group; ε in nats per dimension;
-    - ``sample``: each dimension of each sample, mean_b Σ_d max(ε, rate_bd); ε in nats per dimension;
-    - ``total``: the batch mean of the whole rate, max(ε, mean_b Σ_d rate_bd); ε in nats per image.
+    - ``dimension``: the batch mean of each dimension, as in the paper with one dimension per group; ε in nats per
+      dimension:
+
+      penalty = Σ_d max(ε, mean_b rate_bd)
+
+    - ``sample``: each dimension of each sample; ε in nats per dimension:
+
+      penalty = mean_b Σ_d max(ε, rate_bd)
+
+    - ``total``: the batch mean of the whole rate; ε in nats per image:
+
+      penalty = max(ε, mean_b Σ_d rate_bd)
 
     Raises:
         ValueError: for an unknown mode or a negative ε.
+
+    Example:
+        >>> FreeBitsPenalty("dimension", epsilon=1.0)(torch.tensor([[0.2, 1.0], [0.4, 2.0]]))
+        tensor(2.5000)
     """
 
     modes: ClassVar = ("dimension", "sample", "total")
@@ -70,13 +100,19 @@ class FreeBits(Penalty):
         return float(self.epsilon) * (1 if self.mode == "total" else latent_dim)
 
 
-class Capacity(Penalty):
-    """Capacity: γ · |mean_b Σ_d rate_bd - C| (Burgess et al. 2018), on the batch mean, not per image.
+class CapacityPenalty(Penalty):
+    """Capacity: a distance from a rate, on the batch mean, not per image (Burgess et al. 2018).
+
+    penalty = γ · |mean_b Σ_d rate_bd - C|
 
     ``capacity`` is C, nats per image, ``gamma`` is γ. Unlike a clamp it has a slope below C: it pulls the rate up.
 
     Raises:
         ValueError: when γ is not positive or C is negative.
+
+    Example:
+        >>> CapacityPenalty(capacity=2.0, gamma=10.0)(torch.tensor([[0.5, 1.0], [1.5, 2.0]]))
+        tensor(5.)
     """
 
     capacity: Tensor
@@ -97,11 +133,20 @@ class Capacity(Penalty):
         return -float(self.gamma)
 
 
-class Controlled(Penalty):
+class ControlledPenalty(Penalty):
     """The rate times a weight that a controller moves; its ``state`` lies here, so that a checkpoint holds it.
+
+    penalty = weight · mean_b Σ_d rate_bd
 
     Args:
         controller: says how state and weight go on, and what it holds at its target: the rate or the distortion.
+
+    Example:
+        >>> from vae_lab.elbo.controllers import Adaptive
+        >>> penalty = ControlledPenalty(Adaptive(target=3.0, every=1))
+        >>> penalty.observe(torch.tensor(7.0))  # above the target: the rate gets dearer
+        >>> penalty.price()
+        1.100000023841858
     """
 
     state: Tensor
@@ -112,7 +157,7 @@ class Controlled(Penalty):
         self.controller = controller
         self.register_buffer("state", controller.start())
         self.register_buffer("weight", torch.ones(()))
-        self.weight.copy_(controller(self.state, torch.tensor(controller.target))[1])
+        self.weight.copy_(controller(self.state, controller.target)[1])
 
     def forward(self, rate: Tensor) -> Tensor:
         return self.weight * rate.sum(1).mean()
@@ -125,7 +170,10 @@ class Controlled(Penalty):
         self.weight.copy_(weight)
 
     def floor(self, latent_dim: int) -> float:
-        return self.controller.target if self.controller.measures == "rate" else 0.0
+        return float(self.controller.target) if self.controller.measures == "rate" else 0.0
 
     def price(self) -> float:
         return float(self.weight)
+
+    def distortion_target(self) -> float | None:
+        return float(self.controller.target) if self.controller.measures == "distortion" else None

@@ -39,7 +39,12 @@ class Prior(nn.Module):
 
 
 class StandardNormal(Prior):
-    """p(z) = N(0, I)."""
+    """p(z) = N(0, I).
+
+    Example:
+        >>> StandardNormal().rate(torch.tensor([[0.0, 1.0]]), torch.tensor([[1.0, 1.0]]))
+        tensor([[0.0000, 0.5000]])
+    """
 
     def rate(self, mean: Tensor, stddev: Tensor) -> Tensor:
         return kl_standard_normal(mean, stddev)
@@ -54,7 +59,9 @@ class StandardNormal(Prior):
 class AR1(Prior):
     """A stationary AR(1) process over ``steps`` steps in each channel, of unit marginal variance (Razavi et al. 2019).
 
-    z_t = α z_{t-1} + √(1-α²) ε. No factorised posterior comes closer than δ nats. α is solved in float64 from δ when
+    z_t = α z_{t-1} + √(1-α²) ε
+
+    No factorised posterior comes closer than δ nats. α is solved in float64 from δ when
     the prior is made, never inside the loss.
 
     Args:
@@ -64,6 +71,10 @@ class AR1(Prior):
 
     Raises:
         ValueError: when δ is not positive or too large for float32, or when the dimensions do not fit.
+
+    Example:
+        >>> AR1(delta=1.0, latent_dim=4, steps=2).alpha
+        tensor(0.7951)
     """
 
     alpha: Tensor
@@ -72,13 +83,16 @@ class AR1(Prior):
     def __init__(self, delta: float, latent_dim: int, steps: int) -> None:
         super().__init__()
         number("delta", delta, above=0)
-        self.steps = sequence_length(steps, latent_dim)
+        self.steps, self.channels = sequence_length(steps, latent_dim), latent_dim // steps
         per_channel = delta * steps / latent_dim
         if per_channel > ar1_committed_rate(math.exp(-LARGEST_U), steps):
             raise ArgumentError("delta", delta, f"too much for {steps} steps; use more steps or more channels")
         innovation = solve_innovation(per_channel, steps)
         self.register_buffer("alpha", torch.tensor(math.sqrt(1 - innovation)))
         self.register_buffer("innovation", torch.tensor(innovation))
+
+    def __str__(self) -> str:
+        return f"AR(1), {self.steps} steps x {self.channels} channels, alpha = {float(self.alpha):.4g}"
 
     def sequence(self, z: Tensor) -> Tensor:
         """View a flat latent (..., D) as (..., steps, channels)."""
@@ -133,7 +147,9 @@ class MaskedLinear(nn.Linear):
 
 
 class Autoregressive(Prior):
-    """A learnt density p(z) = Π_d N(z_d; m(z_<d), s(z_<d)²): the auxiliary prior of Razavi et al. (2019).
+    """A learnt density, the auxiliary prior of Razavi et al. (2019).
+
+    p(z) = Π_d N(z_d; m(z_<d), s(z_<d)²)
 
     One masked network (MADE, Germain et al. 2015) with the degrees in natural order gives all m and log s at once: two
     hidden layers, beside which the outputs read z_<d directly, so that every Gaussian can be had exactly. It starts as
@@ -143,6 +159,11 @@ class Autoregressive(Prior):
     Args:
         latent_dim: D.
         hidden: the width of the hidden layers.
+
+    Example:
+        >>> prior = Autoregressive(latent_dim=4)
+        >>> prior.log_prob(torch.zeros(2, 4)).shape
+        torch.Size([2])
     """
 
     def __init__(self, latent_dim: int, hidden: int = 64) -> None:

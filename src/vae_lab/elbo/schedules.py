@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from vae_lab.checks import choice, integer, number
+from vae_lab.checks import choice, integer, keywords, number
 
 
 class Schedule(Protocol):
@@ -21,7 +21,12 @@ class Schedule(Protocol):
 
 @dataclass(frozen=True)
 class Constant:
-    """The same ``value`` at every step."""
+    """The same ``value`` at every step.
+
+    Example:
+        >>> Constant(0.5)(100)
+        0.5
+    """
 
     value: float = 1.0
 
@@ -38,7 +43,13 @@ class Constant:
 
 @dataclass(frozen=True)
 class Linear:
-    """A ramp from ``start`` to ``stop`` over ``steps`` optimizer steps (Sønderby et al. 2016, section 2.3)."""
+    """A ramp from ``start`` to ``stop`` over ``steps`` optimizer steps (Sønderby et al. 2016, section 2.3).
+
+    Example:
+        >>> warm_up = Linear(steps=100)
+        >>> [warm_up(step) for step in (0, 25, 100, 500)]
+        [0.0, 0.25, 1.0, 1.0]
+    """
 
     steps: int
     start: float = 0.0
@@ -63,7 +74,12 @@ class Linear:
 
 @dataclass(frozen=True)
 class Cosine(Linear):
-    """A half cosine from ``start`` to ``stop``: flat at both ends."""
+    """A half cosine from ``start`` to ``stop``: flat at both ends.
+
+    Example:
+        >>> round(Cosine(steps=100)(25), 4)
+        0.1464
+    """
 
     def ramp(self, u: float) -> float:
         return 0.5 * (1 - math.cos(math.pi * u))
@@ -73,7 +89,13 @@ class Cosine(Linear):
 class Sigmoid(Linear):
     """A logistic ramp (Bowman et al. 2016, section 3.1), scaled so that it starts and stops exactly at its ends.
 
-    ``steepness`` is the slope k of 1/(1 + exp(-k (u - 1/2))) in units of the whole ramp.
+    ``steepness`` is the slope k, in units of the whole ramp, of
+
+    1 / (1 + exp(-k (u - ½)))
+
+    Example:
+        >>> round(Sigmoid(steps=100)(25), 4)
+        0.0701
     """
 
     steepness: float = 10.0
@@ -92,6 +114,11 @@ class Cyclical(Linear):
     """``cycles`` saw teeth within ``steps``: each rises over the fraction ``ratio`` of its length, then stays up.
 
     Fu et al. 2019, equation 6, with M = ``cycles`` and R = ``ratio``; after ``steps`` it stays at ``stop``.
+
+    Example:
+        >>> saw = Cyclical(steps=100, cycles=2)
+        >>> [saw(step) for step in (0, 20, 40, 50, 100)]
+        [0.0, 0.8, 1.0, 0.0, 1.0]
     """
 
     cycles: int = 4
@@ -125,8 +152,14 @@ def make_schedule(schedule: str, **options: Any) -> Schedule:
 
     Raises:
         ValueError: for an unknown name or whatever the schedule refuses.
+
+    Example:
+        >>> make_schedule("linear", steps=100)
+        Linear(steps=100, start=0.0, stop=1.0)
     """
-    return SCHEDULES[choice("schedule", schedule, SCHEDULES)](**options)
+    chosen = SCHEDULES[choice("schedule", schedule, SCHEDULES)]
+    keywords(chosen, options)
+    return chosen(**options)
 
 
 DECAYS = ("none", "linear", "cosine")
@@ -137,6 +170,10 @@ def make_decay(lr_decay: str, steps: int) -> Schedule:
 
     Raises:
         ValueError: for an unknown name.
+
+    Example:
+        >>> make_decay("linear", 100)(75)
+        0.25
     """
     if choice("lr_decay", lr_decay, DECAYS) == "none":
         return Constant()

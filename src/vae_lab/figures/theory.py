@@ -3,7 +3,8 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from vae_lab.linear_theory.spectrum import Floats, water_filling
+from vae_lab.linear_theory.spectrum import Floats
+from vae_lab.linear_theory.water_filling import water_filling
 
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#666666"  # safe for the colour-blind (Okabe & Ito)
 

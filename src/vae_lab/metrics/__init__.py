@@ -1,21 +1,34 @@
-"""Metrics: torchmetrics classes over pure functions. They see tensors, never a trainer."""
+"""Metrics: torchmetrics classes over pure functions. They see tensors, never a trainer.
+
+What a run measures is said by ``conf/metrics``. A metric is any ``torchmetrics.Metric``: its constructor takes what it
+names of ``training.measures.offers``, its ``update`` what it names of ``callbacks.evaluation.KNOWN``.
+"""
 
 from vae_lab.metrics.active_units import ActiveUnits, active_units
+from vae_lab.metrics.bits_per_dim import BitsPerDim
 from vae_lab.metrics.epsilon_delta_collapse import EpsilonDeltaCollapse, below
 from vae_lab.metrics.importance_weighted_nll import ImportanceWeightedNLL, importance_weighted_nll
 from vae_lab.metrics.mutual_information import MutualInformation, mutual_information
+from vae_lab.metrics.per_image import PerImage
+from vae_lab.metrics.psnr import PSNR
 from vae_lab.metrics.rate_distortion import RateDistortion
 from vae_lab.metrics.shuffle_gap import ShuffleGap
+from vae_lab.metrics.ssim import SSIM, ssim
 
 __all__ = [
+    "PSNR",
+    "SSIM",
     "ActiveUnits",
+    "BitsPerDim",
     "EpsilonDeltaCollapse",
     "ImportanceWeightedNLL",
     "MutualInformation",
+    "PerImage",
     "RateDistortion",
     "ShuffleGap",
     "active_units",
     "below",
     "importance_weighted_nll",
     "mutual_information",
+    "ssim",
 ]

@@ -8,15 +8,32 @@ THRESHOLD = 0.01
 
 
 def active_units(mean: Tensor, threshold: float = THRESHOLD) -> Tensor:
-    """The number of dimensions where Var_x E_q[z|x] > ``threshold`` (Burda et al. 2016, appendix C): ().
+    """Count the dimensions whose posterior mean varies over the images (Burda et al. 2016, appendix C): ().
+
+    active_units = #{ i : Var_x E_q[z_i|x] > threshold }
 
     ``mean`` (N, D) holds the posterior means of a whole split; the variance is the biased one, 1/N.
+
+    Example:
+        >>> import torch
+        >>> active_units(torch.tensor([[0.0, 5.0], [1.0, 5.0]]))  # the second never moves
+        tensor(1)
     """
     return (mean.var(0, correction=0) > threshold).sum()
 
 
 class ActiveUnits(Metric):
-    """``active_units`` over a whole split; ``update`` takes ``mean`` (B, D)."""
+    """``active_units`` over a whole split.
+
+    ``update`` takes ``mean`` (B, D); ``compute`` gives ``active_units`` ().
+
+    Example:
+        >>> import torch
+        >>> metric = ActiveUnits()
+        >>> metric.update(torch.tensor([[0.0, 5.0], [1.0, 5.0]]))
+        >>> metric.compute()
+        {'active_units': tensor(1)}
+    """
 
     full_state_update = False
     means: list[Tensor]

@@ -10,12 +10,19 @@ ROUNDING = 1e-12  # 1 - δ in floating point can lie above the same fraction of 
 
 
 def below(rate: Tensor, epsilon: float) -> Tensor:
-    """The fraction of images whose ``rate`` (N, D) lies below ``epsilon``, both in nats: (D,), float64."""
+    """The fraction of images whose ``rate`` (N, D) lies below ``epsilon``, both in nats: (D,), float64.
+
+    Example:
+        >>> below(torch.tensor([[0.0, 2.0], [3.0, 2.0]]), epsilon=0.01)
+        tensor([0.5000, 0.0000], dtype=torch.float64)
+    """
     return (rate < epsilon).double().mean(0)
 
 
 class EpsilonDeltaCollapse(Metric):
-    """Dimension i is (ε, δ)-collapsed when P_x[ KL( q(z_i|x) ‖ p(z_i) ) < ε ] >= 1 - δ (Lucas et al. 2019).
+    """How many dimensions are (ε, δ)-collapsed (Lucas et al. 2019).
+
+    Dimension i is when P_x[ KL( q(z_i|x) ‖ p(z_i) ) < ε ] >= 1 - δ
 
     ``update`` takes ``rate`` (B, D), nats; ``compute`` gives ``below_epsilon_dim`` (D,), the fraction of images below
     ε, and ``collapsed_units`` (), the number of collapsed dimensions. It sees posteriors only: a rate that is high by
@@ -28,6 +35,12 @@ class EpsilonDeltaCollapse(Metric):
 
     Raises:
         ValueError: when ε or δ lies outside.
+
+    Example:
+        >>> metric = EpsilonDeltaCollapse(latent_dim=2)
+        >>> metric.update(torch.tensor([[0.0, 2.0], [0.0, 3.0]]))
+        >>> metric.compute()["collapsed_units"]
+        tensor(1)
     """
 
     full_state_update = False

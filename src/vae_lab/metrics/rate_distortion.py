@@ -6,10 +6,21 @@ from torchmetrics import Metric
 
 
 class RateDistortion(Metric):
-    """ELBO = -(rate + distortion), nats per image (Alemi et al. 2018); true figures, whatever the loss weighs.
+    """The true ELBO and its halves (Alemi et al. 2018), nats per image, whatever the loss weighs.
+
+    elbo = -(rate + distortion)
 
     ``update`` takes ``loss`` (), ``rate`` (B, D) and ``distortion`` (B,); ``compute`` gives ``elbo``, ``rate``,
     ``distortion``, ``loss`` (), nats per image, and ``rate_dim`` (D,), nats per dimension, in float64.
+
+    Args:
+        latent_dim: D.
+
+    Example:
+        >>> metric = RateDistortion(latent_dim=2)
+        >>> metric.update(torch.tensor(12.0), rate=torch.ones(4, 2), distortion=torch.full((4,), 10.0))
+        >>> metric.compute()["elbo"].item()
+        -12.0
     """
 
     higher_is_better = None

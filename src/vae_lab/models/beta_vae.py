@@ -1,6 +1,6 @@
 """β-VAE: the rate weighs β."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -20,8 +20,18 @@ class BetaVAE(VAE):
 
     Raises:
         ValueError: when β is negative or not finite.
+
+    Example:
+        >>> from vae_lab.elbo.likelihoods import Bernoulli
+        >>> from vae_lab.networks import MLPDecoder, MLPEncoder
+        >>> parts = {"encoder": MLPEncoder((1, 8, 8), 4), "decoder": MLPDecoder((1, 8, 8), 4)}
+        >>> model = BetaVAE(beta=4.0, likelihood=Bernoulli(), latent_dim=4, **parts)
+        >>> model.rate_weight()
+        tensor(4.)
     """
 
+    plain_elbo: ClassVar[bool] = True
+    rate_weight_key: ClassVar[str | None] = "model.beta"
     beta: Tensor
 
     def __init__(self, *, beta: float = 1.0, **parts: Any) -> None:

@@ -1,6 +1,6 @@
 """BN-VAE: the posterior means are normalised over the batch to a fixed spread."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -10,10 +10,15 @@ from vae_lab.models.vae import VAE
 
 
 class BNVAE(VAE):
-    """BN-VAE (Zhu et al. 2020, section 3.3): the loss is the VAE's, the posterior mean is γ · BN(encoder's mean) + b.
+    """BN-VAE (Zhu et al. 2020, section 3.3): the loss is the VAE's, the posterior means are normalised.
 
-    γ is frozen, the shift b is learnt. Over a training batch E[rate] >= D(γ² + b²)/2 >= Dγ²/2 (their equation 6), up to
-    BatchNorm's eps. That fixes the variance of every posterior mean, so each unit counts as active by construction,
+    mean = γ · BN(encoder's mean) + b
+
+    γ is frozen, the shift b is learnt. Over a training batch, up to BatchNorm's eps (their equation 6),
+
+    E[rate] >= D (γ² + b²) / 2 >= D γ² / 2
+
+    That fixes the variance of every posterior mean, so each unit counts as active by construction,
     whether or not the decoder uses it. In evaluation the running statistics stand in for the batch's.
 
     Args:
@@ -22,8 +27,19 @@ class BNVAE(VAE):
 
     Raises:
         ValueError: when γ is not positive.
+
+    Example:
+        >>> from vae_lab.elbo.likelihoods import Bernoulli
+        >>> from vae_lab.networks import MLPDecoder, MLPEncoder
+        >>> parts = {"encoder": MLPEncoder((1, 8, 8), 4), "decoder": MLPDecoder((1, 8, 8), 4)}
+        >>> model = BNVAE(gamma=0.5, likelihood=Bernoulli(), latent_dim=4, **parts)
+        >>> model.rate_floor()
+        0.5
     """
 
+    plain_elbo: ClassVar[bool] = False  # its posterior cannot be any Gaussian
+    holds_rate: ClassVar[bool] = True
+    batchwise_terms: ClassVar[str] = "BN statistics"
     min_batch_size = 2
     gamma: Tensor
 

@@ -22,8 +22,9 @@ class DeltaVAE(VAE):
     - ``ar1`` (section 2.2): the latent is a sequence of ``steps`` steps in D / steps channels, its prior an AR(1)
       process to which no factorised posterior comes closer than δ;
     - ``independent`` (section 2.1): the prior is N(0, I), and the posterior is squeezed into the set of Gaussians with
-      KL >= δ/D per dimension: σ between the two roots of ln σ² - σ² + 2δ/D + 1 = 0 and
-      μ = √(2δ/D + 1 + ln σ² - σ² + max(0, φ)).
+      KL >= δ/D per dimension: σ lies between the two roots of ln σ² - σ² + 2δ/D + 1 = 0, and
+
+      μ = √(2δ/D + 1 + ln σ² - σ² + max(0, φ))
 
     A guaranteed rate is no proof of a used latent: at its minimiser nothing is encoded and the rate is δ.
 
@@ -41,8 +42,18 @@ class DeltaVAE(VAE):
 
     Raises:
         ValueError: for an unknown variant, δ <= 0, or steps that do not divide ``latent_dim``.
+
+    Example:
+        >>> from vae_lab.elbo.likelihoods import Bernoulli
+        >>> from vae_lab.networks import MLPDecoder, MLPEncoder
+        >>> parts = {"encoder": MLPEncoder((1, 8, 8), 4), "decoder": MLPDecoder((1, 8, 8), 4)}
+        >>> model = DeltaVAE(delta=2.0, steps=2, likelihood=Bernoulli(), latent_dim=4, **parts)
+        >>> model.commitment()
+        'committed rate: at least 2 nats per image over 4 latents (AR(1), 2 steps x 2 channels, alpha = 0.9299)'
     """
 
+    plain_elbo: ClassVar[bool] = False
+    holds_rate: ClassVar[bool] = True
     variants: ClassVar = ("ar1", "independent")
     delta: Tensor
     stddev_low: Tensor
@@ -81,7 +92,7 @@ class DeltaVAE(VAE):
 
     def objective(self, terms: Terms) -> tuple[Tensor, dict[str, Tensor]]:
         loss, extra = super().objective(terms)
-        if not isinstance(self.sampling_prior, Autoregressive):
+        if self.sampling_prior is None:
             return loss, extra
         nll = -self.sampling_prior.log_prob(terms.z.detach()).mean()
         return loss + (nll - nll.detach()), extra | {"auxiliary_nll": nll}  # its gradient, without its value
@@ -91,9 +102,8 @@ class DeltaVAE(VAE):
 
     def commitment(self) -> str:
         """One line for a person, before training: the rate that is promised, and by what."""
-        if isinstance(self.prior, AR1):
-            steps, alpha = self.prior.steps, float(self.prior.alpha)
-            means = f"AR(1), {steps} steps x {self.latent_dim // steps} channels, alpha = {alpha:.4g}"
+        if self.variant == "ar1":
+            means = str(self.prior)
         else:
             low, high = float(self.stddev_low), float(self.stddev_high)
             means = f"independent, standard deviations from {low:.3g} to {high:.3g}"

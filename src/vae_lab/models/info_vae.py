@@ -33,8 +33,19 @@ class InfoVAE(VAE):
     Raises:
         ValueError: when a weight would be negative, for an unknown kernel or estimator, for a bandwidth that is neither
             positive nor ``median``, and for no scales or one that is not positive.
+
+    Example:
+        >>> from vae_lab.elbo.likelihoods import Bernoulli
+        >>> from vae_lab.networks import MLPDecoder, MLPEncoder
+        >>> parts = {"encoder": MLPEncoder((1, 8, 8), 4), "decoder": MLPDecoder((1, 8, 8), 4)}
+        >>> model = InfoVAE(lambd=10.0, likelihood=Bernoulli(), latent_dim=4, **parts)
+        >>> output = model(torch.rand(5, 1, 8, 8), torch.randn(2, 5, 4))
+        >>> list(output.extra)
+        ['mmd']
     """
 
+    plain_elbo: ClassVar[bool] = False
+    batchwise_terms: ClassVar[str] = "MMD"
     noise_streams: ClassVar = 2
     alpha: Tensor
     lambd: Tensor

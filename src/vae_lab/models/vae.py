@@ -16,10 +16,10 @@ from vae_lab import noise
 from vae_lab.checks import choice, integer
 from vae_lab.data.batch import as_batch
 from vae_lab.elbo.likelihoods import Likelihood
-from vae_lab.elbo.penalties import Penalty, Plain
+from vae_lab.elbo.penalties import Penalty, PlainPenalty
 from vae_lab.elbo.priors import Prior, StandardNormal
 from vae_lab.elbo.schedules import DECAYS, make_decay
-from vae_lab.networks.pixel_sampling import draw_images
+from vae_lab.networks.pixel_sampling import sample_pixels
 
 
 class Terms(NamedTuple):
@@ -51,7 +51,14 @@ class VAE(LightningModule):
     where kl_weight in [0, 1] belongs to KL annealing, the penalty to free bits and their like, and the rate weight is 1
     here; without them it is the negative ELBO. The loss is a pure function of parameters, buffers, images and noise.
 
-    A variant says what differs: ``rate_weight``, ``posterior``, the prior, or a further term of ``objective``.
+    A variant says what differs: ``rate_weight``, ``posterior``, the prior, or a further term of ``objective``. What
+    diagnosis, theory and reports need to know of it, it declares:
+
+    - ``plain_elbo``: its prior is N(0, I), its posterior any diagonal Gaussian, and its loss the formula above with
+      nothing added; a subclass that does not say so itself is taken not to be;
+    - ``rate_weight_key``: the config key that sets ``rate_weight``, where there is one;
+    - ``holds_rate``: its prior or posterior guarantees a rate, whatever z carries;
+    - ``batchwise_terms``: what is computed over the batch, in words; empty where nothing is.
 
     Args:
         encoder: maps images (B, C, H, W) to two tensors (B, D): location and raw scale, read here as mean and log σ².
@@ -68,11 +75,32 @@ class VAE(LightningModule):
 
     Raises:
         ValueError: when ``latent_dim`` is not a whole number >= 1, or for an unknown reduction or decay.
+
+    Example:
+        >>> from vae_lab.elbo.likelihoods import Bernoulli
+        >>> from vae_lab.networks import MLPDecoder, MLPEncoder
+        >>> shape = (1, 8, 8)
+        >>> model = VAE(MLPEncoder(shape, 2), MLPDecoder(shape, 2), Bernoulli(), latent_dim=2)
+        >>> output = model(torch.rand(5, 1, 8, 8), torch.randn(1, 5, 2))
+        >>> output.loss.shape, output.terms.rate.shape
+        (torch.Size([]), torch.Size([5, 2]))
+        >>> model.sample(3).shape
+        torch.Size([3, 1, 8, 8])
     """
 
+    plain_elbo: ClassVar[bool] = True
+    rate_weight_key: ClassVar[str | None] = None
+    holds_rate: ClassVar[bool] = False
+    batchwise_terms: ClassVar[str] = ""
     noise_streams: ClassVar = 1
     min_batch_size: int = 1
     kl_weight: Tensor
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Take a variant for no plain ELBO unless it says that it is one."""
+        super().__init_subclass__(**options)
+        if "plain_elbo" not in vars(cls):
+            cls.plain_elbo = False
 
     def __init__(
         self,
@@ -92,7 +120,7 @@ class VAE(LightningModule):
         self.autoregressive = bool(getattr(decoder, "autoregressive", False))
         self.prior: Prior = prior or StandardNormal()
         self.sampling_prior: Prior | None = None  # where ``sample`` does not draw from the prior itself
-        self.penalty: Penalty = Plain()
+        self.penalty: Penalty = PlainPenalty()
         self.register_buffer("kl_weight", torch.tensor(1.0))
         self.optimizer, self.seed = optimizer, seed
         self.distortion_reduction = choice("distortion_reduction", distortion_reduction, ("sum", "mean"))
@@ -154,7 +182,7 @@ class VAE(LightningModule):
         shows a bar of the pixels.
         """
         if self.autoregressive:
-            return draw_images(self.decoder, self.likelihood, z, seed, progress)
+            return sample_pixels(self.decoder, self.likelihood, z, seed, progress)
         images: Tensor = self.likelihood(self.decoder(z)).mean
         return images
 

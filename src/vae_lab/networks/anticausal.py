@@ -28,6 +28,11 @@ class AntiCausalEncoder(nn.Module):
 
     Raises:
         ValueError: when the steps do not fit, or for widths that are not whole numbers >= 1.
+
+    Example:
+        >>> location, raw_scale = AntiCausalEncoder((1, 8, 8), latent_dim=4, steps=2)(torch.zeros(5, 1, 8, 8))
+        >>> location.shape, raw_scale.shape
+        (torch.Size([5, 4]), torch.Size([5, 4]))
     """
 
     def __init__(

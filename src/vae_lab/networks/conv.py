@@ -30,7 +30,14 @@ def coarsest(image_shape: tuple[int, int, int], channels: Sequence[int]) -> tupl
 
 
 class ConvEncoder(nn.Module):
-    """Images (B, C, H, W) to location and raw scale, each (B, D), by 4x4 convolutions of stride 2."""
+    """Images (B, C, H, W) to location and raw scale, each (B, D), by 4x4 convolutions of stride 2.
+
+    Example:
+        >>> import torch
+        >>> location, raw_scale = ConvEncoder((1, 8, 8), latent_dim=4, channels=[8, 16])(torch.zeros(5, 1, 8, 8))
+        >>> location.shape, raw_scale.shape
+        (torch.Size([5, 4]), torch.Size([5, 4]))
+    """
 
     def __init__(
         self,
@@ -56,8 +63,16 @@ class ConvDecoder(nn.Module):
     """Latents (B, D) to likelihood parameters (B, C, H, W) by 4x4 transposed convolutions of stride 2.
 
     ``channels`` is given as for the encoder, from fine to coarse, and walked backwards. With ``skip`` z enters every
-    layer, not only the first: h_{l+1} = g(h_l, z) (Skip-VAE, Dieng et al. 2019). To what a layer gives, a linear map of
-    z is added, one number for each unit or channel.
+    layer, not only the first (Skip-VAE, Dieng et al. 2019):
+
+    h_{l+1} = g(h_l, z)
+
+    To what a layer gives, a linear map of z is added, one number for each unit or channel.
+
+    Example:
+        >>> import torch
+        >>> ConvDecoder((1, 8, 8), latent_dim=4, channels=[8, 16])(torch.zeros(5, 4)).shape
+        torch.Size([5, 1, 8, 8])
     """
 
     def __init__(

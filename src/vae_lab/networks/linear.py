@@ -1,6 +1,10 @@
-"""Linear encoder and decoder, whose optimum is known: reverse water-filling (Lucas et al. 2019)."""
+"""Linear encoder and decoder, whose optimum is known: reverse water-filling (Lucas et al. 2019).
+
+A network says by ``linearity`` whether it is one of these: ``dense`` or ``diagonal``, None (or nothing) when it is not.
+"""
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -24,8 +28,22 @@ def linear_weight(rows: int, columns: int, latent_dim: int, pixels: int, diagona
     return nn.Parameter(nn.init.uniform_(torch.empty(latent_dim), 0.1, 1.0))
 
 
+def linearity_of(*networks: Any) -> str | None:
+    """The ``linearity`` that all these networks share; None where they share none.
+
+    Example:
+        >>> linearity_of(LinearEncoder((1, 2, 2), 3), LinearDecoder((1, 2, 2), 3))
+        'dense'
+        >>> linearity_of(LinearEncoder((1, 2, 2), 3), nn.Identity())
+    """
+    forms = {getattr(network, "linearity", None) for network in networks}
+    return forms.pop() if len(forms) == 1 else None
+
+
 class LinearEncoder(nn.Module):
-    """Images (B, C, H, W) to location W x + b and raw scale, each (B, D); the image does not move the raw scale.
+    """Images (B, C, H, W) to location and raw scale, each (B, D); the image does not move the raw scale.
+
+    location = W x + b
 
     That is the form of the optimal posterior beside a linear decoder and a Gaussian likelihood (Lucas et al. 2019).
 
@@ -36,12 +54,18 @@ class LinearEncoder(nn.Module):
 
     Raises:
         ValueError: when a diagonal has more latents than there are pixels.
+
+    Example:
+        >>> location, raw_scale = LinearEncoder((1, 8, 8), latent_dim=4)(torch.zeros(5, 1, 8, 8))
+        >>> location.shape, raw_scale.shape
+        (torch.Size([5, 4]), torch.Size([5, 4]))
     """
 
     def __init__(self, image_shape: tuple[int, int, int], latent_dim: int, diagonal: bool = False) -> None:
         super().__init__()
         pixels = math.prod(image_shape)
         self.weight = linear_weight(latent_dim, pixels, latent_dim, pixels, diagonal)  # (D, C·H·W) or (D,)
+        self.linearity = "diagonal" if diagonal else "dense"
         self.bias = nn.Parameter(torch.zeros(latent_dim))
         self.log_variance = nn.Parameter(torch.zeros(latent_dim))
 
@@ -55,7 +79,9 @@ class LinearEncoder(nn.Module):
 
 
 class LinearDecoder(nn.Module):
-    """Latents (B, D) to likelihood parameters W z + b, (B, C, H, W).
+    """Latents (B, D) to likelihood parameters (B, C, H, W).
+
+    parameters = W z + b
 
     Args:
         image_shape: (C, H, W).
@@ -64,6 +90,10 @@ class LinearDecoder(nn.Module):
 
     Raises:
         ValueError: when a diagonal has more latents than there are pixels.
+
+    Example:
+        >>> LinearDecoder((1, 8, 8), latent_dim=4)(torch.zeros(5, 4)).shape
+        torch.Size([5, 1, 8, 8])
     """
 
     def __init__(self, image_shape: tuple[int, int, int], latent_dim: int, diagonal: bool = False) -> None:
@@ -71,6 +101,7 @@ class LinearDecoder(nn.Module):
         self.image_shape = tuple(image_shape)
         pixels = math.prod(image_shape)
         self.weight = linear_weight(pixels, latent_dim, latent_dim, pixels, diagonal)  # (C·H·W, D) or (D,)
+        self.linearity = "diagonal" if diagonal else "dense"
         self.bias = nn.Parameter(torch.zeros(pixels))
 
     def forward(self, z: Tensor) -> Tensor:

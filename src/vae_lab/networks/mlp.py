@@ -26,7 +26,13 @@ def check_widths(name: str, widths: Sequence[int]) -> list[int]:
 
 
 class MLPEncoder(nn.Module):
-    """Images (B, C, H, W) to location and raw scale, each (B, D), through hidden layers of the given widths."""
+    """Images (B, C, H, W) to location and raw scale, each (B, D), through hidden layers of the given widths.
+
+    Example:
+        >>> location, raw_scale = MLPEncoder((1, 8, 8), latent_dim=4, hidden=[32])(torch.zeros(5, 1, 8, 8))
+        >>> location.shape, raw_scale.shape
+        (torch.Size([5, 4]), torch.Size([5, 4]))
+    """
 
     def __init__(self, image_shape: tuple[int, int, int], latent_dim: int, hidden: Sequence[int] = (256,)) -> None:
         super().__init__()
@@ -57,7 +63,13 @@ class SkipMLP(nn.Module):
 class MLPDecoder(nn.Module):
     """Latents (B, D) to likelihood parameters (B, C, H, W) through hidden layers of the given widths.
 
-    With ``skip`` z enters every layer, not only the first: h_{l+1} = g(h_l, z) (Skip-VAE, Dieng et al. 2019).
+    With ``skip`` z enters every layer, not only the first (Skip-VAE, Dieng et al. 2019):
+
+    h_{l+1} = g(h_l, z)
+
+    Example:
+        >>> MLPDecoder((1, 8, 8), latent_dim=4, hidden=[32])(torch.zeros(5, 4)).shape
+        torch.Size([5, 1, 8, 8])
     """
 
     def __init__(

@@ -55,7 +55,9 @@ def gate(x: Tensor) -> Tensor:
 class PixelCNN(nn.Module):
     """Latents (B, D) and images (B, 1, H, W) to likelihood parameters (B, 1, H, W), each pixel from those before it.
 
-    The gated PixelCNN (van den Oord et al. 2016b) in raster order: p(x|z) = Π_i p(x_i | x_<i, z).
+    The gated PixelCNN (van den Oord et al. 2016b) in raster order:
+
+    p(x|z) = Π_i p(x_i | x_<i, z)
 
     Args:
         image_shape: (1, H, W): grey images only.
@@ -70,6 +72,12 @@ class PixelCNN(nn.Module):
 
     Raises:
         ValueError: for colour images, or a receptive field that is no multiple of ``reach``.
+
+    Example:
+        >>> import torch
+        >>> decoder = PixelCNN((1, 8, 8), latent_dim=4)
+        >>> decoder(torch.zeros(5, 4), torch.zeros(5, 1, 8, 8)).shape
+        torch.Size([5, 1, 8, 8])
     """
 
     autoregressive: ClassVar = True

@@ -1,64 +1,66 @@
 """``python -m vae_lab.report sweep=DIR|latest``: the table of a sweep again, as text, Markdown or LaTeX."""
 
 import sys
-from pathlib import Path
+from collections.abc import Mapping
 
 from vae_lab.checks import ArgumentError, choice, number
-from vae_lab.console import command, read_options
+from vae_lab.console import CommandLine, command, read_options
+from vae_lab.report.comparison import content
+from vae_lab.report.figures import rounded
 from vae_lab.report.matched import matched
 from vae_lab.report.show import finish
-from vae_lab.report.table import Content, content, rounded, show
-from vae_lab.runs.directory import SWEEP, latest
-from vae_lab.runs.run import read_runs, swept_keys, text
+from vae_lab.report.table import Content, show
+from vae_lab.runs.find import find_sweep
+from vae_lab.runs.run import text
 from vae_lab.runs.setting import settings_of
+from vae_lab.runs.sweep import Sweep
 
-USAGE = """python -m vae_lab.report sweep=DIR|latest [format=text|markdown|latex] [match=KEY rate=R [baseline=V]]
+USAGE = """python -m vae_lab.report [sweep=DIR|latest] [format=text|markdown|latex] [match=KEY rate=R [baseline=V]]
 
-Prints the table of a sweep and writes its summary.csv and settings.csv anew; also in the middle of a sweep.
-  format      text (the default), markdown, or latex (needs booktabs)
-  match rate  for each value of KEY, such as model, the distortion at the rate R (nats), interpolated between its runs
-  baseline    the value of KEY from which all others start: its runs count among each of theirs"""
+Prints the table of a sweep and writes its summary.csv and settings.csv again. It works while the sweep is running, too.
+  sweep     a sweep directory, or latest, which is the default
+  format    text, which is the default, markdown, or latex, which needs the package booktabs
+  match     compares the values of KEY, such as model, by their distortion at the same rate
+  rate      that rate, in nats per image; the distortion is interpolated between runs
+  baseline  the value of KEY from which all others start: its runs count for each of them"""
 
 
-def find_sweep(name: str) -> Path:
-    """The sweep directory that a person names.
+def matched_content(sweep: Sweep, options: Mapping[str, str]) -> Content:
+    """The table of ``match=KEY rate=R``.
 
     Raises:
-        ValueError: when there is none.
+        ValueError: for a key that was not swept, or a rate or baseline that cannot be.
     """
-    found = latest(SWEEP) if name == "latest" else Path(name).expanduser()
-    if found is None or not any(found.glob("*/result.json")):
-        raise ArgumentError("sweep", name, "holds no runs; make one: python -m vae_lab +experiment=collapse_sweep -m")
-    return found
+    key = choice("match", options["match"], sweep.keys)
+    try:
+        rate = number("rate", float(options["rate"]), low=0)
+    except ValueError as error:
+        raise ArgumentError("rate", options["rate"], "must be a finite number >= 0, in nats per image") from error
+    settings = settings_of(sweep.runs, sweep.keys)
+    if options["baseline"]:
+        choice("baseline", options["baseline"], [text(setting.values, key) for setting in settings])
+    found = matched(settings, key, rate, options["baseline"])
+    cells = [[value, "outside" if d is None else rounded(d)] for value, d in found.items()]
+    return Content([key, f"distortion at rate {rate:g}"], cells, words=0)
 
 
-def main() -> None:
+def main(line: CommandLine) -> None:
     """The command."""
     defaults = {"sweep": "latest", "format": "text", "match": "", "rate": "", "baseline": ""}
-    options, _ = read_options(sys.argv[1:], defaults)
+    options = read_options(line.overrides, defaults)
     form = choice("format", options["format"], ("text", "markdown", "latex"))
-    sweep = find_sweep(options["sweep"])
-    runs = read_runs(sweep)
-    keys = swept_keys(sweep, runs)
-    table = content(runs, keys)
-    if options["match"]:
-        choice("match", options["match"], keys)
-        try:
-            rate = number("rate", float(options["rate"]), low=0)
-        except ValueError as error:
-            raise ArgumentError("rate", options["rate"], "must be a finite number >= 0, in nats per image") from error
-        settings = settings_of(runs, keys)
-        if options["baseline"]:
-            choice("baseline", options["baseline"], [text(s.values, options["match"]) for s in settings])
-        found = matched(settings, options["match"], rate, options["baseline"])
-        cells = [[value, "outside" if d is None else rounded(d)] for value, d in found.items()]
-        table = Content([options["match"], f"distortion at rate {rate:g}"], cells, words=0)
-    if form != "text":
-        print(getattr(table, form)())
-    elif options["match"]:
+    directory = find_sweep(options["sweep"])
+    if form == "text" and not options["match"]:
+        finish(directory)
+        return
+    sweep = Sweep.read(directory)
+    for reason in sweep.skipped:
+        print(f"skipped {reason}", file=sys.stderr)
+    table = matched_content(sweep, options) if options["match"] else content(sweep.runs, sweep.keys)
+    if form == "text":
         show(table.rich())
     else:
-        finish(sweep)
+        print(getattr(table, form)())
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ def matched(settings: Sequence[Setting], key: str, rate: float, baseline: str = 
     """
     points: dict[str, list[tuple[float, float]]] = {}
     for setting in settings:
-        spreads = [setting.spread(f"test/{name}") for name in ("rate", "distortion")]
+        spreads = [setting.spread(name) for name in ("rate", "distortion")]
         if spreads[0] and spreads[1]:
             points.setdefault(str(setting.values.get(key, "-")), []).append((spreads[0][0], spreads[1][0]))
     start = points.pop(baseline, [])

@@ -1,35 +1,18 @@
 """The sweep as rows of a file: one per run, and one per setting over its seeds."""
 
 import csv
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from vae_lab.runs.run import FLOOR, LINEAR_RATE, Run
+from vae_lab.runs.result import Kind
+from vae_lab.runs.run import Run
 from vae_lab.runs.setting import Setting
 
-FIGURES = {
-    "ELBO": "test/elbo",
-    "KL (rate)": "test/rate",
-    "distortion": "test/distortion",
-    "MI": "test/mutual_information",
-    "prior gap": "test/prior_gap",
-    "active units": "test/active_units",
-    "shuffle gap": "test/shuffle_gap",
-}
-
-
-def figures_of(runs: Iterable["Run"]) -> dict[str, str]:
-    """The figures of a table by heading.
-
-    Where methods hold the rate at a floor or target, that stands beside the rate; where likelihoods are Gaussian, the
-    linear prediction of the rate comes last.
-    """
-    runs = list(runs)
-    floor = {FLOOR: FLOOR} if any(run.figure(FLOOR) for run in runs) else {}
-    linear = {"linear KL": LINEAR_RATE} if any(run.linear_rate is not None for run in runs) else {}
-    first, *rest = FIGURES.items()
-    return dict([first, *rest[:1]]) | floor | dict(rest[1:]) | linear
+RECORDED = (
+    *("seed", "status", "reason", "verdict", "unused", "latent_dim", "rate_floor", "unfinished"),
+    *("checkpoint", "checkpoint_step", "steps"),
+)
 
 
 def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -43,29 +26,24 @@ def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 
 def summary_row(run: Run, keys: Sequence[str]) -> dict[str, Any]:
     """One run as a row of ``summary.csv``: what was swept, how it ended, and every scalar figure."""
-    metrics = run.result.get("metrics") or {}
-    about = ("status", "reason", "verdict", "unused", "latent_dim", "rate_floor", "unfinished", "checkpoint", "steps")
+    result = run.result
     return {
-        "run": run.directory.name,
+        "run": run.name,
         **{key: run.overrides.get(key, "") for key in keys},
-        "seed": run.seed,
-        **{name: run.result.get(name, "") for name in about},
-        **{name: value for name, value in metrics.items() if not isinstance(value, list)},
-        LINEAR_RATE: run.linear_rate if run.linear_rate is not None else "",
-        "effective_beta": (run.result.get("objective") or {}).get("effective_beta", ""),
-        "cause": run.cause,
-        "seconds": run.result.get("seconds", ""),
+        **{name: getattr(result, name) for name in RECORDED},
+        **{name: value for name, value in result.metrics.items() if not isinstance(value, list)},
+        "linear_rate": result.linear_rate,
+        "effective_beta": result.objective.effective_beta if result.objective else None,
+        "cause": run.cause.words if run.cause else "",
+        "seconds": result.seconds,
     }
 
 
 def setting_row(setting: Setting) -> dict[str, Any]:
     """One setting as a row of ``settings.csv``: median, least and largest of each figure over its seeds."""
     row: dict[str, Any] = {**setting.values, "seeds": len(setting.runs), "finished": len(setting.finished)}
-    row |= {f"verdict_{kind}": sum(r.result.get("verdict") == kind for r in setting.finished) for kind in VERDICTS}
-    for name in dict.fromkeys(name for run in setting.finished for name in run.result["metrics"]):
-        if spread := setting.spread(name):
+    row |= {f"verdict_{kind}": sum(run.result.verdict == kind for run in setting.finished) for kind in get_args(Kind)}
+    for name in dict.fromkeys(name for run in setting.finished for name in run.result.metrics):
+        if spread := setting.spread(name.partition("/")[2]):
             row |= dict(zip((f"{name}/median", f"{name}/min", f"{name}/max"), spread, strict=True))
     return row
-
-
-VERDICTS = ("none", "partial", "full")

@@ -1,74 +1,38 @@
-"""Tables for the terminal."""
+"""Tables as text: for a terminal of any width, for a file, as Markdown and as LaTeX."""
 
-import re
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+import textwrap
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from vae_lab.report.summary import figures_of
-from vae_lab.runs.run import FLOOR, Run, text
-from vae_lab.runs.setting import Setting, settings_of
+from vae_lab.report.latex import escape
 
+IMPORTANT = 2  # up to this rank a column is worth cells of two lines
 WIDE = 1000  # columns: more than any table needs
-
-
-def wide() -> Console:
-    """A console without bounds or control characters: a figure that is cut off is none."""
-    return Console(width=WIDE, no_color=True, highlight=False, emoji=False, markup=False, force_terminal=False)
-
-
-def show(table: Table) -> None:
-    """Print a table as wide as it is, without trailing blanks."""
-    screen = wide()
-    with screen.capture() as capture:
-        screen.print(table)
-    print("\n".join(line.rstrip() for line in capture.get().splitlines()))
-
-
-def fits(table: Table) -> bool:
-    """Whether the terminal is wide enough for a table; files and pipes always are."""
-    return not sys.stdout.isatty() or wide().measure(table).maximum <= shutil.get_terminal_size().columns
-
-
-def short_names(keys: Sequence[str]) -> list[str]:
-    """Keys without their group where that tells them apart: ``beta`` for ``model.beta``."""
-    last = [key.rpartition(".")[2] for key in keys]
-    return [name if last.count(name) == 1 else key for name, key in zip(last, keys, strict=True)]
-
-
-def cell(run: Run, title: str, name: str) -> str:
-    """One figure of a run as the table shows it: ``name`` is its name, ``title`` the column's."""
-    value = run.figure(name)
-    if value is None:
-        return "-"
-    if title == "active units":
-        return f"{value:.0f} of {run.result['latent_dim']}"
-    return bound(title, run.saturated) + rounded(value)
-
-
-def bound(title: str, saturated: bool) -> str:
-    """The sign in front of a mutual information near its ceiling, and of the prior gap that comes from it."""
-    return {"MI": "≥ ", "prior gap": "≤ "}.get(title, "") if saturated else ""
-
-
-def rounded(value: float, digits: int = 2) -> str:
-    """A figure with ``digits`` behind the point, and no minus in front of a zero."""
-    return f"{round(value, digits) + 0.0:.{digits}f}"
 
 
 @dataclass(frozen=True)
 class Content:
-    """A table as text: ``headings``, ``rows``, and how many of the last columns hold words, not figures."""
+    """A table as text.
+
+    Args:
+        headings: of the columns.
+        rows: the cells of each row.
+        words: how many of the last columns hold words, not figures.
+        ranks: of the columns; those of rank 0 always stand, the others leave a narrow table from the highest down.
+        notes: numbered from 1; rows refer to them as ``[1]``.
+    """
 
     headings: Sequence[str]
     rows: Sequence[Sequence[str]]
     words: int = 1
+    ranks: Sequence[int] = ()
+    notes: Sequence[str] = ()
 
     def rich(self) -> Table:
         """For the terminal. Headings of several words stand above each other."""
@@ -79,121 +43,132 @@ class Content:
                 heading = title if {"(", "."} & set(title) else title.replace(" ", "\n").replace("_", "_\n")
                 table.add_column(heading, justify="right", no_wrap=True)
             else:
-                table.add_column(title)
+                table.add_column(title, no_wrap=True)
         for row in self.rows:
             table.add_row(*row)
         return table
 
+    def fitting(self, width: int) -> tuple["Content", list[str]]:
+        """The table with as many columns as a width takes, and the headings of those left out.
+
+        Where the important ones do not fit, extents such as ``[2.9, 3.1]`` go below their figure.
+        """
+        kept = self.kept(width)
+        if any(rank <= IMPORTANT and i not in kept for i, rank in enumerate(self.ranks)):
+            stacked = self.stacked()
+            kept = stacked.kept(width)
+            return stacked.only(kept), self.without(kept)
+        return self.only(kept), self.without(kept)
+
+    def kept(self, width: int) -> set[int]:
+        """The columns that fit, taken in the order of their ranks."""
+        ranks = list(self.ranks) or [0] * len(self.headings)
+        kept = {i for i, rank in enumerate(ranks) if rank == 0}
+        for i in sorted(range(len(ranks)), key=ranks.__getitem__):
+            if self.only({*kept, i}).width <= width:
+                kept.add(i)
+        return kept
+
+    def without(self, kept: set[int]) -> list[str]:
+        """The headings of all other columns."""
+        return [title for i, title in enumerate(self.headings) if i not in kept]
+
+    def stacked(self) -> "Content":
+        """The same table with each extent below its figure."""
+        figures = len(self.headings) - self.words
+        rows = [[cell.replace(" [", "\n[") if i < figures else cell for i, cell in enumerate(row)] for row in self.rows]
+        return replace(self, rows=rows)
+
+    def only(self, columns: set[int]) -> "Content":
+        """The same table with these columns."""
+        first_of_words = len(self.headings) - self.words
+        return replace(
+            self,
+            headings=[self.headings[i] for i in sorted(columns)],
+            rows=[[row[i] for i in sorted(columns)] for row in self.rows],
+            words=sum(i >= first_of_words for i in columns),
+            ranks=[self.ranks[i] for i in sorted(columns)] if self.ranks else (),
+        )
+
+    @property
+    def width(self) -> int:
+        """How many columns of a terminal it takes."""
+        return wide().measure(self.rich()).maximum
+
+    @property
+    def numbered(self) -> list[str]:
+        """The notes with their numbers."""
+        return [f"[{i}] {note}" for i, note in enumerate(self.notes, start=1)]
+
     def markdown(self) -> str:
-        """As a Markdown table."""
+        """As a Markdown table, its notes as paragraphs below."""
         figures = len(self.headings) - self.words
         rule = ["---:" if i < figures else "---" for i in range(len(self.headings))]
-        return "\n".join(f"| {' | '.join(row)} |" for row in (self.headings, rule, *self.rows))
+        lines = [f"| {' | '.join(row)} |" for row in (self.headings, rule, *self.rows)]
+        return "\n".join([*lines, *(f"\n{note}" for note in self.numbered)])
 
     def latex(self) -> str:
-        """As a LaTeX tabular; needs the package booktabs."""
+        """As a LaTeX tabular, its notes as paragraphs below; needs the package booktabs."""
         columns = "r" * (len(self.headings) - self.words) + "l" * self.words
-        lines = [" & ".join(map(latex_text, row)) + r" \\" for row in (self.headings, *self.rows)]
+        lines = [" & ".join(map(escape, row)) + r" \\" for row in (self.headings, *self.rows)]
         body = [lines[0], r"\midrule", *lines[1:]]
-        return "\n".join([rf"\begin{{tabular}}{{{columns}}}", r"\toprule", *body, r"\bottomrule", r"\end{tabular}"])
+        tabular = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", *body, r"\bottomrule", r"\end{tabular}"]
+        return "\n".join([*tabular, *(f"\n{escape(note)}" for note in self.numbered)])
 
 
-def latex_text(text: str) -> str:
-    """Text with LaTeX's special characters escaped and the signs of our tables as mathematics."""
-    escaped = re.sub(r"([&%$#_{}])", r"\\\1", text.replace("\\", "/"))
-    for sign, command in (
-        ("≥", r"\geq"),
-        ("β", r"\beta"),
-        ("σ²", r"\sigma^2"),
-        ("×", r"\times"),
-        ("<", "<"),
-        ("ε", r"\epsilon"),
-    ):
-        escaped = escaped.replace(sign, f"${command}$")
-    return escaped
+def wide() -> Console:
+    """A console without bounds or control characters: a figure that is cut off is none."""
+    return console(WIDE)
 
 
-def runs_content(runs: Sequence[Run], keys: Sequence[str], with_cause: bool) -> Content:
-    """A row per run, which ends with the cause of its collapse when asked for."""
-    rows, figures = [], figures_of(runs)
-    for run in runs:
-        seconds = run.result.get("seconds")
-        values = [text(run.overrides, key) for key in keys]
-        ending = [f"{seconds:.1f}" if seconds is not None else "-", run.short_verdict]
-        rows.append(
-            [
-                *values,
-                *(cell(run, *column) for column in figures.items()),
-                *ending,
-                *([run.cause] if with_cause else []),
-            ]
-        )
-    headings = [*short_names(keys), *figures, "seconds", "verdict", *(["cause"] if with_cause else [])]
-    return Content(headings, rows, words=1 + with_cause)
+def console(width: int) -> Console:
+    """A console of a width, without control characters."""
+    return Console(width=width, no_color=True, highlight=False, emoji=False, markup=False, force_terminal=False)
 
 
-def settings_content(settings: Sequence[Setting], keys: Sequence[str], with_cause: bool) -> Content:
-    """A row per setting: median [least, largest] over its seeds."""
-    names = [key for key in keys if key != "seed"]
-    rows, figures = [], figures_of(run for setting in settings for run in setting.runs)
-    for setting in settings:
-        cells = []
-        for title, name in figures.items():
-            spread = setting.spread(name)
-            middle, low, high = (rounded(v, 0 if title == "active units" else 2) for v in spread or (0, 0, 0))
-            sign = bound(title, any(run.saturated for run in setting.finished))
-            extent = f" [{low}, {high}]" if title != FLOOR else ""
-            cells.append(f"{sign}{middle}{extent}" if spread else "-")
-        values = [text(setting.values, key) for key in names]
-        cause = [setting.cause] if with_cause else []
-        rows.append([*values, str(len(setting.runs)), *cells, setting.in_use, setting.verdicts, *cause])
-    headings = [*short_names(names), "seeds", *figures, "dims used", "verdicts", *(["cause"] if with_cause else [])]
-    return Content(headings, rows, words=1 + with_cause)
+def terminal_width() -> int | None:
+    """The columns of the terminal; None where the output goes to a file or a pipe."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
-def content(runs: Sequence[Run], keys: Sequence[str], with_cause: bool | None = None) -> Content:
-    """The table of a sweep: by setting where there are several seeds, else by run; with causes where there are any."""
-    settings = settings_of(runs, keys)
-    if any(len(setting.runs) > 1 for setting in settings):
-        caused = any(setting.cause for setting in settings) if with_cause is None else with_cause
-        return settings_content(settings, keys, caused)
-    return runs_content(runs, keys, any(run.cause for run in runs) if with_cause is None else with_cause)
+def show(table: Table, width: int = WIDE) -> None:
+    """Print a table, by default as wide as it is, without trailing blanks."""
+    screen = console(width)
+    with screen.capture() as capture:
+        screen.print(table)
+    print("\n".join(line.rstrip() for line in capture.get().splitlines()))
 
 
-def show_runs(runs: Sequence[Run], keys: Sequence[str]) -> None:
-    """Print the table of a sweep; causes end their row, or stand below where the terminal is too narrow for that."""
-    table = content(runs, keys).rich()
-    if fits(table):
-        show(table)
-        return
-    show(content(runs, keys, with_cause=False).rich())
-    for cause in dict.fromkeys(run.cause for run in runs if run.cause):
-        print(f"cause: {cause}")
-        for run in (run for run in runs if run.cause == cause):
-            values = zip(short_names(keys), keys, strict=True)
-            print(f"  {', '.join(f'{name}={text(run.overrides, key)}' for name, key in values)}")
+def show_content(content: Content, full: str) -> None:
+    """Print a table with its notes: all columns into a file or pipe, else those that fit the terminal.
+
+    Args:
+        content: the table.
+        full: the name of the file that has all columns.
+    """
+    width = terminal_width()
+    fitted, left_out = (content, []) if width is None else content.fitting(width)
+    show(fitted.rich())
+    say(content.numbered, indent=4)
+    if left_out:
+        say([f"not shown, but in {full}: {', '.join(left_out)}"])
+    if content.notes or left_out:
+        print()
 
 
-def figures_table(figures: Mapping[str, Any], recorded: Mapping[str, Any]) -> Table:
-    """A row per figure: as computed now, and as ``result.json`` has it."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
-    for title in ("figure", "now", "in result.json"):
-        table.add_column(title, justify="left" if title == "figure" else "right")
-    for name, value in figures.items():
-        table.add_row(name, number_text(value), number_text(recorded.get(name)))
-    return table
-
-
-def number_text(value: Any) -> str:
-    """A figure, or the figures of all dimensions, with four digits behind the point."""
-    if isinstance(value, (list, tuple)):
-        return " ".join(number_text(entry) for entry in value)
-    return "-" if value is None else rounded(value, 4)
+def say(lines: Iterable[str], indent: int = 0) -> None:
+    """Print lines of words, each broken between words where the terminal is narrower."""
+    width = terminal_width()
+    for line in lines:
+        options = {"subsequent_indent": " " * indent, "break_long_words": False, "break_on_hyphens": False}
+        print(line if width is None else textwrap.fill(line, width, **options))  # type: ignore[arg-type]
 
 
 def words_table(rows: Sequence[tuple[str, str]]) -> Table:
     """A row per check: its name, and what it found."""
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column()
     for name, words in rows:
         table.add_row(name, words)
     return table

@@ -1,126 +1,108 @@
-"""A run directory as an object, and the runs of a sweep."""
+"""A run directory as an object."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from vae_lab.diagnosis.causes import Diagnosis, diagnose, evidence_of
+from vae_lab.diagnosis.causes import Cause
+from vae_lab.diagnosis.diagnosis import Diagnosis, diagnose
 from vae_lab.diagnosis.verdict import describe, held_at_floor
-from vae_lab.linear_theory.spectrum import water_filling
-from vae_lab.runs.directory import SWEEP, read_curves, read_json, runs_of
+from vae_lab.runs.curves import read_curves
+from vae_lab.runs.evidence import evidence_of
+from vae_lab.runs.result import Result
 
-LINEAR_RATE = "theory/rate"
-
-
-FLOOR = "floor"  # both the heading and the figure's name
+NEAR_CEILING = 1.0  # nats: a mutual information nearer to log N is no more than a lower bound
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run directory and its ``result.json``."""
+    """A run directory and its ``result.json``.
+
+    Example:
+        >>> result = Result(status="finished", seed=0, verdict="full", latent_dim=4, unused=4)
+        >>> run = Run(Path("multirun/sweep/model.beta=4"), result)
+        >>> run.name, run.collapsed, run.collapse
+        ('model.beta=4', True, 'full')
+    """
 
     directory: Path
-    result: Mapping[str, Any]
+    result: Result
+
+    @classmethod
+    def read(cls, directory: Path) -> "Run":
+        """The run in a directory.
+
+        Raises:
+            RecordError: when its result is missing, broken, or of another format.
+        """
+        return cls(directory, Result.read(directory))
 
     @property
-    def status(self) -> str:
-        return str(self.result.get("status"))
+    def name(self) -> str:
+        return self.directory.name
 
     @property
     def overrides(self) -> Mapping[str, Any]:
-        overrides: Mapping[str, Any] = self.result.get("overrides") or {}
-        return overrides
+        return self.result.overrides
 
     @property
-    def seed(self) -> Any:
-        return self.result.get("seed")
+    def finished(self) -> bool:
+        return self.result.status == "finished"
 
     @property
     def collapsed(self) -> bool:
         """Whether the verdict is ``full``."""
-        return self.result.get("verdict") == "full"
-
-    @cached_property
-    def linear_rate(self) -> float | None:
-        """What a linear VAE's rate would be on these data, for a Gaussian likelihood; None for others."""
-        if "theory" in self.result:
-            return float(sum(self.result["theory"]["rate_dim"]))
-        objective = self.result.get("objective") or {}
-        if objective.get("likelihood") != "Gaussian" or not objective["spectrum"] or objective["effective_beta"] <= 0:
-            return None
-        return water_filling(
-            np.array(objective["spectrum"]), objective["effective_beta"], self.result["latent_dim"]
-        ).rate
+        return self.result.verdict == "full"
 
     def figure(self, name: str) -> float | None:
-        """A figure of the run, None where it has none."""
-        if name == LINEAR_RATE:
-            return self.linear_rate
-        if name == FLOOR:
-            return float(self.result.get("rate_floor") or 0) or None
-        value = (self.result.get("metrics") or {}).get(name)
-        return float(value) if isinstance(value, (int, float)) else None
+        """A figure of its test split, ``rate_floor`` or ``linear_rate``; None where it has none."""
+        if name == "rate_floor":
+            return self.result.rate_floor or None
+        return self.result.linear_rate if name == "linear_rate" else self.result.figure(name)
 
     @property
     def saturated(self) -> bool:
         """Whether the mutual information lies within a nat of its ceiling: then it is no more than a lower bound."""
-        mi, ceiling = self.figure("test/mutual_information"), self.figure("test/mutual_information_ceiling")
-        return mi is not None and ceiling is not None and mi > ceiling - 1
+        mi, ceiling = self.figure("mutual_information"), self.figure("mutual_information_ceiling")
+        return mi is not None and ceiling is not None and mi > ceiling - NEAR_CEILING
 
     @property
     def held_at_floor(self) -> bool:
         """Whether the rate sits where the method holds it, which says nothing about what z carries."""
-        rate = self.figure("test/rate")
-        return rate is not None and held_at_floor(rate, float(self.result.get("rate_floor") or 0))
+        rate = self.figure("rate")
+        return rate is not None and held_at_floor(rate, self.result.rate_floor)
 
     @cached_property
     def diagnosis(self) -> Diagnosis | None:
-        """The cause of its collapse, None for a run that did not finish."""
-        if self.status != "finished" or "objective" not in self.result:
+        """The diagnosis of a finished run, None for others."""
+        if not self.finished or self.result.objective is None:
             return None
-        return diagnose(evidence_of(self.result, read_curves(self.directory)))
+        return diagnose(evidence_of(self.result, self.result.objective, read_curves(self.directory)))
 
     @property
-    def cause(self) -> str:
-        """The cause of its collapse in words, empty where there is none."""
-        return self.diagnosis.cause.words if self.diagnosis and self.diagnosis.cause.kind != "none" else ""
+    def cause(self) -> Cause | None:
+        """The cause of its collapse, None where it did not collapse."""
+        return self.diagnosis.cause if self.diagnosis and self.diagnosis.cause.kind != "none" else None
 
     @property
-    def verdict(self) -> str:
-        """The verdict in words, or what else became of the run."""
-        if self.status != "finished":
-            return self.status
-        words = describe(self.result["verdict"], self.result["unused"], self.result["latent_dim"])
+    def collapse(self) -> str:
+        """How much of z is unused, ``none``, ``2 of 8 unused`` or ``full``; or what else became of the run."""
+        if self.result.verdict is None or not self.finished:
+            return self.result.status
+        words = describe(self.result.verdict, self.result.unused, self.result.latent_dim)
         return words + (", held at its floor" if self.held_at_floor else "")
-
-    @property
-    def short_verdict(self) -> str:
-        """The verdict for a narrow column: ``full``, ``none`` or ``7 of 16 unused``; ``(floor)`` when held there."""
-        words = self.verdict.partition(", ")[0]
-        kind, _, rest = words.partition(": ")
-        return (rest if kind == "partial" else kind) + (" (floor)" if self.held_at_floor else "")
 
 
 def text(values: Mapping[str, Any], key: str) -> str:
-    """The value of ``key`` as a person writes it; ``-`` where it was not set."""
+    """The value of ``key`` as a person writes it; ``-`` where it was not set.
+
+    Example:
+        >>> text({"epochs": None, "encoder.diagonal": True}, "epochs")
+        'null'
+        >>> text({}, "model.beta")
+        '-'
+    """
     value = values.get(key, "-")
     return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def read_runs(sweep: Path) -> list[Run]:
-    """All runs of a sweep directory that have a readable result."""
-    return [Run(directory, result) for directory, result in runs_of(sweep)]
-
-
-def swept_keys(sweep: Path, runs: Iterable[Run]) -> list[str]:
-    """What was swept, seeds last: as ``sweep.json`` says, and whatever else differs between the runs."""
-    declared = [str(key) for key in (read_json(sweep / SWEEP) or {}).get("swept", [])]
-    runs = list(runs)
-    named = dict.fromkeys(key for run in runs for key in run.overrides)
-    differing = [key for key in named if len({text(run.overrides, key) for run in runs}) > 1]
-    keys = list(dict.fromkeys([*declared, *differing]))
-    return sorted(keys, key=lambda key: key == "seed")

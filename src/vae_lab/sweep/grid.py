@@ -12,8 +12,7 @@ from omegaconf import OmegaConf
 from vae_lab.checks import ConfigError
 from vae_lab.config.explain import explain_key
 from vae_lab.config.groups import options_with
-from vae_lab.config.names import run_name
-from vae_lab.runs.directory import RESULT, SWEEP
+from vae_lab.runs.names import RESULT, SWEEP
 
 KnownKeys = Callable[[tuple[str, ...]], set[str]]
 
@@ -62,7 +61,7 @@ def expand(
     everywhere = {key for key in optional if all(any(o.startswith(f"{key}=") for o in job) for job in jobs)}
     for key in sorted(optional - everywhere):
         if not is_setting(key):
-            raise ConfigError(explain_key(key, arguments))
+            raise explain_key(key, arguments)
         print(f"note: {key} is swept by the experiment, but not in runs whose parts have no such setting")
     return [list(job) for job in jobs], [key for key in order if len(grid[key]) > 1 and key in used]
 
@@ -83,7 +82,7 @@ def dotted(node: Any, prefix: str = "") -> set[str]:
     return keys
 
 
-def check_directories(sweep: Path, jobs: list[list[str]]) -> None:
+def check_directories(sweep: Path, names: Sequence[str]) -> None:
     """Refuse a sweep directory that holds a sweep, and runs that would share a directory.
 
     Raises:
@@ -91,6 +90,5 @@ def check_directories(sweep: Path, jobs: list[list[str]]) -> None:
     """
     if (sweep / SWEEP).exists() or any(sweep.glob(f"*/{RESULT}")):
         raise ConfigError(f"hydra.sweep.dir={sweep}: holds a sweep already; name another directory")
-    names = [run_name(job) for job in jobs]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise ConfigError(f"two runs would share the directory {sweep / twice}; give each its own setting")

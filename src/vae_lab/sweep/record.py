@@ -1,53 +1,80 @@
-"""A sweep's record: its beginning, and where a run stands in it."""
+"""The progress of a sweep: its beginning, the position of a run in it, its end. All of it is read from disk."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from vae_lab.runs.directory import SWEEP, write_json
+from vae_lab.runs.records import RecordError
+from vae_lab.runs.result import Result
+from vae_lab.runs.sweep import SweepRecord
 
 
-def begin(sweep: Path, total: int, swept: Sequence[str], arguments: Sequence[str]) -> None:
-    """Write ``sweep.json`` and announce the sweep."""
-    started = datetime.now(UTC).isoformat()
-    content = {"total": total, "swept": list(swept), "arguments": list(arguments), "started": started}
-    write_json(sweep / SWEEP, content)
-    print(f"{total} run{'s' if total > 1 else ''} in {sweep}, swept: {', '.join(swept) or 'nothing'}", flush=True)
+def now() -> datetime:
+    """The present time, UTC."""
+    return datetime.now(UTC)
+
+
+def begin(sweep: Path, jobs: Sequence[str], swept: Sequence[str], arguments: Sequence[str]) -> None:
+    """Write ``sweep.json`` and announce the sweep. ``jobs`` are the names of its run directories, in order."""
+    started = now().isoformat()
+    SweepRecord(swept=list(swept), arguments=list(arguments), started=started, jobs=list(jobs)).write(sweep)
+    plural = "s" if len(jobs) > 1 else ""
+    print(f"{len(jobs)} run{plural} in {sweep}, swept: {', '.join(swept) or 'nothing'}", flush=True)
+
+
+def end(sweep: Path) -> None:
+    """Note in ``sweep.json`` when the sweep ended."""
+    replace(SweepRecord.read(sweep), ended=now().isoformat()).write(sweep)
 
 
 @dataclass(frozen=True)
 class Position:
-    """Run number ``index`` (from 0) of ``total`` in a sweep that was started at ``started``."""
+    """The place of a run among the jobs of its sweep: job ``index``, counted from 0."""
 
+    sweep: Path
+    record: SweepRecord
     index: int
-    total: int
-    started: datetime
 
     @classmethod
-    def of(cls, sweep: Mapping[str, Any] | None, index: int | None) -> "Position | None":
-        """The position of job ``index`` in the sweep that ``sweep.json`` describes, None outside a sweep."""
-        if sweep is None or index is None:
+    def of(cls, run: Path) -> "Position | None":
+        """The position of a run directory, None where it is no job of a sweep."""
+        try:
+            record = SweepRecord.read(run.parent)
+        except RecordError:
             return None
-        return cls(index, int(sweep["total"]), datetime.fromisoformat(sweep["started"]))
+        return cls(run.parent, record, record.jobs.index(run.name)) if run.name in record.jobs else None
 
-    def time_left(self, finished: int = 0) -> str:
-        """The sweep's time left in words, judged by the pace so far; ``finished`` says whether this run is done."""
-        done = self.index + finished
-        if done == 0:
-            return ""
-        if done >= self.total:
-            return "last run"
-        elapsed = (datetime.now(UTC) - self.started).total_seconds()
-        return f"sweep: {duration(elapsed / done * (self.total - done))} left"
+    def ended(self) -> int:
+        """How many runs of the sweep have ended by now."""
+        return sum(has_ended(self.sweep / job) for job in self.record.jobs)
+
+    def time_left(self) -> str:
+        """The sweep's time left in words, at the pace so far; empty where no run has ended, or none is left."""
+        elapsed = (now() - datetime.fromisoformat(self.record.started)).total_seconds()
+        ended, total = self.ended(), len(self.record.jobs)
+        return f"sweep: {duration(elapsed / ended * (total - ended))} left" if 0 < ended < total else ""
 
     def __str__(self) -> str:
-        return f"[{self.index + 1:>{len(str(self.total))}}/{self.total}]"
+        total = len(self.record.jobs)
+        return f"[{self.index + 1:>{len(str(total))}}/{total}]"
+
+
+def has_ended(run: Path) -> bool:
+    """Whether a run directory holds the result of a run that is no longer running."""
+    try:
+        return Result.read(run).status != "running"
+    except RecordError:
+        return False
 
 
 def duration(seconds: float) -> str:
-    """Seconds in words: ``42 s``, ``3 min 5 s``, ``2 h 4 min``."""
+    """Seconds in words: ``42 s``, ``3 min 5 s``, ``2 h 4 min``.
+
+    Example:
+        >>> duration(185)
+        '3 min 5 s'
+    """
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"

@@ -15,6 +15,7 @@ from vae_lab.data import ImageData
 from vae_lab.elbo.likelihoods import Likelihood
 from vae_lab.elbo.schedules import DECAYS
 from vae_lab.models import VAE
+from vae_lab.training.measures import build_evaluation, check_metrics
 
 
 @dataclass
@@ -32,8 +33,8 @@ class Parts:
         return max(remedy.end for remedy in self.remedies)
 
 
-REMEDIES = ("annealing", "free_bits", "control", "inference")  # config groups, each of one callback or none
-OFF = {"annealing": "constant", "free_bits": "off", "control": "off"}  # what sets no price of the rate
+# config groups, each of one callback or none, and their options that leave training as it is
+REMEDIES = {"annealing": "constant", "free_bits": "off", "control": "off", "inference": "joint"}
 
 
 def build_model(config: Mapping[str, Any], image_shape: tuple[int, int, int]) -> tuple[VAE, list[Remedy]]:
@@ -60,33 +61,33 @@ def build_model(config: Mapping[str, Any], image_shape: tuple[int, int, int]) ->
         model: VAE = build(config["model"], "model", VAE, **networks, **extra)
     with naming("optimizer"):
         optimizer([nn.Parameter(torch.zeros(1))])
-    remedies = build_remedies(config)
+    remedies = list(build_remedies(config).values())
     for remedy in remedies:
         remedy.install(model)
     return model, remedies
 
 
-def build_remedies(config: Mapping[str, Any]) -> list[Remedy]:
-    """Build the callbacks that shape a training.
+def build_remedies(config: Mapping[str, Any]) -> dict[str, Remedy]:
+    """Build the callbacks that shape a training, by config group.
 
     Raises:
         ConfigError: for whatever does not fit, and for two that each price the rate.
     """
     remedies = {group: build(config[group], group, Remedy) for group in REMEDIES if config.get(group)}
     check_exclusive(remedies)
-    return list(remedies.values())
+    return remedies
 
 
 def check_exclusive(remedies: Mapping[str, Remedy]) -> None:
-    """Refuse two that each put a penalty in.
+    """Refuse two that each price the rate.
 
     Raises:
         ConfigError: naming both groups.
     """
-    owners = [group for group, remedy in remedies.items() if remedy.penalty is not None]
+    owners = [group for group, remedy in remedies.items() if remedy.prices_rate]
     if len(owners) > 1:
-        off = " or ".join(f"{group}={OFF[group]}" for group in owners)
-        raise ConfigError(f"{owners[1]}: cannot go with {owners[0]} as chosen: both price the rate; take {off}")
+        off = " or ".join(f"{group}={REMEDIES[group]}" for group in owners)
+        raise ConfigError.part(owners[1], f"cannot go with {owners[0]} as chosen: both price the rate; take {off}")
 
 
 def assemble(config: Mapping[str, Any]) -> Parts:
@@ -95,17 +96,15 @@ def assemble(config: Mapping[str, Any]) -> Parts:
     Raises:
         ConfigError: for whatever does not fit, by name.
     """
-    try:
+    with naming():
         integer("seed", config["seed"], low=0, high=2**63 - 1)
         integer("threads", 1 if config["threads"] is None else config["threads"])
         integer("epochs", 1 if config["epochs"] is None else config["epochs"])
-    except ValueError as error:
-        raise ConfigError(str(error)) from error
     data: ImageData = build(config["data"], "data", ImageData, seed=config["seed"])
     model, remedies = build_model(config, data.image_shape)
-    evaluation: Evaluation = build(config["evaluation"], "evaluation", Evaluation, data_range=data.value_range)
     check_fit(data, model)
-    return Parts(data, model, remedies, evaluation)
+    check_metrics(config["metrics"], remedies)
+    return Parts(data, model, remedies, build_evaluation(config["metrics"], model, data))
 
 
 def snake_case(name: str) -> str:
@@ -122,17 +121,25 @@ def check_fit(data: ImageData, model: VAE) -> None:
     (low, high), support = data.value_range, model.likelihood.support
     if support and (low < support[0] or high > support[1]):
         option = snake_case(type(model.likelihood).__name__)
-        raise ConfigError(
-            f"likelihood={option}: needs pixels in [{support[0]:g}, {support[1]:g}], "
-            f"the data reach from {low:g} to {high:g}; use likelihood=gaussian or rescale the data"
+        allowed = (
+            f"needs pixels in [{support[0]:g}, {support[1]:g}], the data reach from {low:g} to {high:g}; "
+            "use likelihood=gaussian or rescale the data"
         )
+        raise ConfigError.setting("likelihood", option, allowed)
     with naming("likelihood"):
         model.likelihood.check(data.training_sample())
     if data.batch_size < model.min_batch_size:
-        raise ConfigError(
-            f"data.batch_size={data.batch_size}: {type(model).__name__} needs at least {model.min_batch_size} images "
-            "in a batch"
-        )
+        allowed = f"{type(model).__name__} needs at least {model.min_batch_size} images in a batch"
+        raise ConfigError.setting("data.batch_size", data.batch_size, allowed)
+    check_networks(data, model)
+
+
+def check_networks(data: ImageData, model: VAE) -> None:
+    """Refuse an encoder and a decoder that fail on the data, or answer in another shape.
+
+    Raises:
+        ConfigError: naming the part and what is wrong with it.
+    """
     images = next(data.eval_stream("val")).x[:2]
     expected = (len(images), model.latent_dim)
     was_training = model.training
@@ -142,13 +149,13 @@ def check_fit(data: ImageData, model: VAE) -> None:
             answer = model.encoder(images)
             shapes = [tuple(part.shape) for part in answer]
         except Exception as error:  # a person's own network may raise anything
-            raise ConfigError(f"encoder: fails on images {tuple(images.shape)}: {one_line(error)}") from error
+            raise ConfigError.part("encoder", f"fails on images {tuple(images.shape)}: {one_line(error)}") from error
         if shapes != [expected, expected]:
-            raise ConfigError(f"encoder: gives {shapes}; must be two tensors {expected}, location and raw scale")
+            raise ConfigError.part("encoder", f"gives {shapes}; must be two tensors {expected}, location and raw scale")
         try:
             shape = tuple(model.predict(answer[0], images).shape)
         except Exception as error:
-            raise ConfigError(f"decoder: fails on latents {expected}: {one_line(error)}") from error
+            raise ConfigError.part("decoder", f"fails on latents {expected}: {one_line(error)}") from error
         if shape != tuple(images.shape):
-            raise ConfigError(f"decoder: gives {shape}; must be {tuple(images.shape)}")
+            raise ConfigError.part("decoder", f"gives {shape}; must be {tuple(images.shape)}")
     model.train(was_training)

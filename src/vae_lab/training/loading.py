@@ -1,35 +1,44 @@
 """Trained models back from disk. A checkpoint is data: loading one never runs code that it brings."""
 
 import pickle
+import warnings
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from vae_lab.checks import ArgumentError, ConfigError
-from vae_lab.runs.directory import CHECKPOINTS, find_run, read_json
+from vae_lab.checks import ArgumentError
+from vae_lab.runs.find import find_run
+from vae_lab.runs.names import CHECKPOINTS
+from vae_lab.runs.result import Result
 
 if TYPE_CHECKING:
     from vae_lab.models import VAE
+
+CHECKPOINT_FORMAT = 2  # of the recipe, and of the weights' names; 0.1.0 had no number
+
+
+def recipe_of(config: Mapping[str, Any], image_shape: tuple[int, int, int]) -> dict[str, Any]:
+    """What a checkpoint says, beside its weights, of the model that it holds."""
+    return {"format": CHECKPOINT_FORMAT, "config": dict(config), "image_shape": list(image_shape)}
 
 
 def checkpoint_of(path: str | Path) -> Path:
     """The checkpoint that a person means: a file, a run directory, or ``latest``.
 
     Raises:
-        ValueError: when there is none.
+        ArgumentError: when there is none.
     """
     file = Path(path).expanduser()
     if file.is_file():
         return file
     run = find_run(str(path))
-    result = read_json(run / "result.json") or {}
-    name = str(result.get("checkpoint", "last.ckpt")).split(" ")[0]
-    found = run / CHECKPOINTS / name
+    result = Result.read(run)
+    found = run / CHECKPOINTS / (result.checkpoint or "last.ckpt")
     if not found.is_file():
-        raise ArgumentError("run", run, f"has no checkpoint (status {result.get('status')}: {result.get('reason')})")
+        raise ArgumentError("run", run, f"has no checkpoint (status {result.status}: {result.reason})")
     return found
 
 
@@ -37,17 +46,26 @@ def read_checkpoint(file: Path) -> dict[str, Any]:
     """Read a checkpoint of tensors and primitives.
 
     Raises:
-        ValueError: when it is truncated, holds anything else, or was not written by vae_lab.
+        ArgumentError: when it is truncated, holds anything else, or was not written by this vae_lab.
     """
     try:
-        content = torch.load(file, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Detected pickle protocol", UserWarning)  # what it holds is refused below
+            content = torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        raise ValueError(f"{file}: refused, it holds more than tensors and primitives or is no checkpoint") from error
+        problem = "refused, it holds more than tensors and primitives or is no checkpoint"
+        raise ArgumentError("path", file, problem) from error
     except (OSError, EOFError, RuntimeError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{file}: cannot be read, truncated or no checkpoint ({type(error).__name__})") from error
+        problem = f"cannot be read, truncated or no checkpoint ({type(error).__name__})"
+        raise ArgumentError("path", file, problem) from error
     recipe = content.get("vae_lab") if isinstance(content, dict) else None
     if not isinstance(recipe, dict) or "config" not in recipe or "state_dict" not in content:
-        raise ValueError(f"{file}: was not written by vae_lab: it does not say which model it holds")
+        raise ArgumentError("path", file, "was not written by vae_lab: it does not say which model it holds")
+    if "format" not in recipe:
+        raise ArgumentError("path", file, "a checkpoint of vae_lab 0.1.0, which no longer loads; train it again")
+    if recipe["format"] != CHECKPOINT_FORMAT:
+        found = f"has checkpoint format {recipe['format']}, this vae_lab loads format {CHECKPOINT_FORMAT}"
+        raise ArgumentError("path", file, found)
     return dict(content)
 
 
@@ -60,8 +78,19 @@ def load(path: str | Path, device: str | torch.device = "cpu", allow: Iterable[s
         allow: modules of your own that its networks come from; they are imported.
 
     Raises:
-        ValueError: when there is no such run or checkpoint, or it is truncated, of another model, or holds more than
+        ArgumentError: when there is no such run or checkpoint, or it is truncated, of another model, or holds more than
             tensors and primitives.
+
+    Example:
+        >>> import tempfile
+        >>> from vae_lab.config.compose import compose_config
+        >>> from vae_lab.training.run import execute
+        >>> config = compose_config(["trainer.max_steps=2", "trainer.val_check_interval=1", "metrics.test.nll.k=0"])
+        >>> with tempfile.TemporaryDirectory() as run:
+        ...     result = execute(config, Path(run), overrides={})
+        ...     model = load(run)
+        >>> model.sample(3).shape
+        torch.Size([3, 1, 8, 8])
     """
     from vae_lab.config.build import allowing
     from vae_lab.training.assembly import build_model
@@ -75,5 +104,6 @@ def load(path: str | Path, device: str | torch.device = "cpu", allow: Iterable[s
     try:
         model.load_state_dict(content["state_dict"])
     except RuntimeError as error:
-        raise ConfigError(f"{file}: holds the weights of another model than it says, or of an older vae_lab") from error
+        problem = "holds the weights of another model than it says, or of an older vae_lab"
+        raise ArgumentError("path", file, problem) from error
     return model.eval().requires_grad_(False).to(device)

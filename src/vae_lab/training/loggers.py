@@ -6,9 +6,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger, WandbLogger
+from lightning.pytorch.loggers import Logger, TensorBoardLogger, WandbLogger
+from lightning.pytorch.utilities import rank_zero_only
+from typing_extensions import override
 
-from vae_lab.runs.directory import read_curves
+from vae_lab.runs.curves import CurveFile, read_curves
+from vae_lab.runs.result import Result
 
 log = logging.getLogger(__name__)
 
@@ -30,11 +33,39 @@ def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return entries
 
 
-class CSV(CSVLogger):
-    """The curves, as ``metrics.csv`` in the run directory itself."""
+class CSV(Logger):
+    """The curves, as ``metrics.csv`` in the run directory itself. An existing file is continued."""
 
     def __init__(self, directory: Path) -> None:
-        super().__init__(save_dir=directory, name="", version="")
+        self.directory = directory
+        self.file: CurveFile | None = None
+
+    @property
+    @override
+    def name(self) -> None:
+        """None: the run directory is named already."""
+
+    @property
+    @override
+    def version(self) -> None:
+        """None: a run directory has no versions."""
+
+    @property
+    @override
+    def save_dir(self) -> str:
+        return str(self.directory)
+
+    @override
+    @rank_zero_only
+    def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
+        """Nothing: the config lies in ``.hydra/``."""
+
+    @override
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Append a row of the metrics that were logged at a step."""
+        self.file = self.file or CurveFile(self.directory)
+        self.file.append(step or 0, metrics)
 
 
 class TensorBoard(TensorBoardLogger):
@@ -73,13 +104,13 @@ class WandB(WandbLogger):
             name=name, save_dir=directory, project=project, group=group, offline=offline, **fixed, **options
         )  # fmt: skip
 
-    def publish(self, directory: Path, result: Mapping[str, Any]) -> None:
+    def publish(self, directory: Path, result: Result) -> None:
         """Give the run its result as summary, and charts that are titled as people say it."""
         from wandb import plot
 
         run = self.experiment
-        run.summary.update({name: result[name] for name in ("status", "reason", "verdict", "unused") if name in result})
-        run.summary.update({name: v for name, v in result["metrics"].items() if not isinstance(v, list)})
+        run.summary.update({name: getattr(result, name) for name in ("status", "reason", "verdict", "unused")})
+        run.summary.update({name: value for name, value in result.metrics.items() if not isinstance(value, list)})
         recorded = read_curves(directory)
         for title, names in CHARTS.items():
             lines = [(name, *recorded[name]) for name in names if name in recorded]
@@ -93,9 +124,9 @@ class WandB(WandbLogger):
         self.experiment.finish(exit_code=int(failed))
 
 
-def close(loggers: Sequence[Logger], directory: Path, result: Mapping[str, Any]) -> None:
+def close(loggers: Sequence[Logger], directory: Path, result: Result) -> None:
     """Publish the result and end every logger. A service that breaks is a line in the log: the run itself stands."""
-    failed = result["status"] == "failed"
+    failed = result.status == "failed"
     for logger in loggers:
         try:
             logger.finalize("failed" if failed else "success")

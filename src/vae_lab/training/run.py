@@ -2,39 +2,44 @@
 
 import logging
 import math
-import platform
 import time
-from collections.abc import Mapping
-from datetime import UTC, datetime
-from importlib.metadata import version
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from lightning.pytorch import Callback
+from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.loggers import Logger
 
-from vae_lab.callbacks import Checkpoints, Diverged, Divergence, TrainingCurves, still_falling
+from vae_lab.callbacks import Checkpoints, Diverged, NonFiniteLoss, TrainingCurves, still_falling
 from vae_lab.checks import ConfigError, one_line
 from vae_lab.config.build import build
 from vae_lab.diagnosis.verdict import judge
-from vae_lab.runs.directory import CHECKPOINTS, RESULT, write_json
+from vae_lab.runs.names import CHECKPOINTS
+from vae_lab.runs.result import Result
 from vae_lab.training import loggers
 from vae_lab.training.assembly import Parts, assemble
-from vae_lab.training.objective import mean_image_distortion, objective, theory
+from vae_lab.training.coefficients import late_schedules
+from vae_lab.training.loading import recipe_of
+from vae_lab.training.objective import mean_image_distortion
+from vae_lab.training.record import now, theory_of, versions
 from vae_lab.training.trainer import lengths, make_trainer, quieten, set_threads
 
 log = logging.getLogger(__name__)
 
+VERDICT_FIGURES = ("shuffle_gap", "shuffle_gap_se", "shuffle_gap_dim", "shuffle_gap_dim_se", "mutual_information")
 
-def check(config: Mapping[str, Any]) -> None:
-    """Build everything and throw it away: what passes here can start.
+
+def check(config: Mapping[str, Any]) -> list[str]:
+    """Build everything and throw it away: what passes here can start. Returns what a person should know before.
 
     Raises:
         ConfigError: for whatever does not fit, by name.
     """
-    assemble(config)
+    parts = assemble(config)
     make_trainer(config, logger=False, enable_progress_bar=False)
+    return late_schedules(config, parts.data)
 
 
 def execute(
@@ -44,7 +49,8 @@ def execute(
     progress: Callback | None = None,
     name: str = "run",
     group: str = "",
-) -> dict[str, Any]:
+    announce: Callable[[str], None] = log.warning,
+) -> Result:
     """Train and test one model, and keep ``result.json`` true at each stage, whatever happens.
 
     Args:
@@ -54,9 +60,10 @@ def execute(
         progress: the progress bar, if any.
         name: what loggers call the run.
         group: what loggers call the sweep it belongs to.
+        announce: takes what a person should know before training starts, a line each.
 
     Returns:
-        The content of ``result.json``: of a run that finished or diverged.
+        The result of a run that finished or diverged.
 
     Raises:
         ConfigError: for whatever in the config does not fit.
@@ -66,64 +73,77 @@ def execute(
     torch.set_float32_matmul_precision("highest")
     directory.mkdir(parents=True, exist_ok=True)
     began = time.perf_counter()
-    record: dict[str, Any] = {
-        "status": "running",
-        "reason": None,
-        "overrides": dict(overrides),
-        "seed": config["seed"],
-        "metrics": {},
-        "versions": versions(),
-        "started": now(),
-        "ended": None,
-    }
-    write_json(directory / RESULT, record)
-    opened: list[Any] = []
+    seed, overrides = config["seed"], dict(overrides)
+    result = Result(status="running", overrides=overrides, seed=seed, versions=versions(), started=now())
+    result.write(directory)
+    opened: list[Logger] = []
     try:
         parts = assemble(config)
-        opened.append(loggers.CSV(directory))
-        for key, node in (config["logger"] or {}).items():
-            extra = {"directory": directory, "name": name, "group": group, "config": config}
-            opened.append(build(node, f"logger.{key}", Logger, **extra))
-        record |= train_and_test(config, directory, parts, opened, progress)
-        record["status"] = "finished"
+        for line in late_schedules(config, parts.data):
+            announce(line)
+        open_loggers(config, directory, name, group, opened)
+        figures = train_and_test(config, directory, parts, opened, progress)
+        result = replace(result, status="finished", **figures)
     except Diverged as error:
-        record |= {"status": "diverged", "reason": str(error), "diverged_step": error.step}
+        result = replace(result, status="diverged", reason=str(error), diverged_step=error.step)
         log.warning("diverged: %s", error)
     except BaseException as error:
-        record |= {"status": "failed", "reason": str(error) if isinstance(error, ConfigError) else one_line(error)}
+        reason = str(error) if isinstance(error, ConfigError) else one_line(error)
+        result = replace(result, status="failed", reason=reason)
         log.exception("failed")
         raise
     finally:
-        record |= {"seconds": round(time.perf_counter() - began, 3), "ended": now()}
-        write_json(directory / RESULT, record)
-        loggers.close(opened, directory, record)
-    return record
+        result = replace(result, seconds=round(time.perf_counter() - began, 3), ended=now())
+        result.write(directory)
+        loggers.close(opened, directory, result)
+    return result
+
+
+def open_loggers(config: Mapping[str, Any], directory: Path, name: str, group: str, opened: list[Logger]) -> None:
+    """Open the run's loggers one by one into ``opened``, so that those before one that breaks can be closed."""
+    opened.append(loggers.CSV(directory))
+    about = {"directory": directory, "name": name, "group": group, "config": config}
+    for key, node in (config["logger"] or {}).items():
+        opened.append(build(node, f"logger.{key}", Logger, **about))
 
 
 def train_and_test(
-    config: Mapping[str, Any], directory: Path, parts: Parts, opened: list[Any], progress: Callback | None
+    config: Mapping[str, Any], directory: Path, parts: Parts, opened: list[Logger], progress: Callback | None
 ) -> dict[str, Any]:
-    """Fit, take the best checkpoint, test it; returns the entries of ``result.json`` that come from it."""
-    data, model = parts.data, parts.model
-    set_threads(config, data)
-    recipe = {"config": dict(config), "image_shape": list(data.image_shape)}
+    """Fit, take the best checkpoint, test it; returns the fields of the result that come from it."""
+    set_threads(config, parts.data)
+    recipe = recipe_of(config, parts.data.image_shape)
     checkpoints = Checkpoints(directory / CHECKPOINTS, parts.end, recipe)
-    watchers = [TrainingCurves(), Divergence(), checkpoints, *([progress] if progress else [])]
+    watchers = [TrainingCurves(), NonFiniteLoss(), checkpoints, *([progress] if progress else [])]
     trainer = make_trainer(
-        {**config, "trainer": config["trainer"] | lengths(config, data)},
+        {**config, "trainer": config["trainer"] | lengths(config, parts.data)},
         callbacks=[*parts.remedies, parts.evaluation, *watchers],
         logger=opened,
         enable_progress_bar=progress is not None,
         default_root_dir=str(directory),
     )
-    trainer.fit(model, datamodule=data)
+    trainer.fit(parts.model, datamodule=parts.data)
+    steps = trainer.global_step
+    name, step = ("last.ckpt", steps) if checkpoints.best_step is None else ("best.ckpt", checkpoints.best_step)
+    return {
+        "checkpoint": name,
+        "checkpoint_step": step,
+        "steps": steps,
+        "importance_samples": (config["metrics"]["test"].get("nll") or {}).get("k", 0),
+        "unfinished": still_falling(checkpoints.history, steps),
+        **tested(trainer, parts, checkpoints.directory / name),
+    }
 
-    steps, best = trainer.global_step, checkpoints.best_step
-    chosen, chosen_step = ("last.ckpt", steps) if best is None else ("best.ckpt", best)
-    state = torch.load(checkpoints.directory / chosen, weights_only=True)["state_dict"]
-    model.load_state_dict(state)
+
+def tested(trainer: Trainer, parts: Parts, checkpoint: Path) -> dict[str, Any]:
+    """Test the model with the weights of a checkpoint; returns the fields of the result that describe it.
+
+    Raises:
+        Diverged: when its ELBO is not finite.
+    """
+    data, model, steps = parts.data, parts.model, trainer.global_step
+    model.load_state_dict(torch.load(checkpoint, weights_only=True)["state_dict"])
     trainer.test(model, datamodule=data, verbose=False)
-
     figures = dict(parts.evaluation.figures)
     if not math.isfinite(float(figures["test/elbo"])):  # type: ignore[arg-type]
         raise Diverged(steps)
@@ -135,25 +155,6 @@ def train_and_test(
         "unused": verdict.unused,
         "latent_dim": model.latent_dim,
         "rate_floor": model.rate_floor(),
-        "objective": objective(parts.end, model, data),
-        **theory(model, data),
-        "unfinished": still_falling(checkpoints.history, steps),
-        "checkpoint": f"{chosen} at step {chosen_step}",
-        "steps": steps,
         "batch_size": data.batch_size,
-        "importance_samples": parts.evaluation.k,
+        **theory_of(parts),
     }
-
-
-VERDICT_FIGURES = ("shuffle_gap", "shuffle_gap_se", "shuffle_gap_dim", "shuffle_gap_dim_se", "mutual_information")
-
-
-def now() -> str:
-    """The present time, UTC, ISO 8601 with microseconds."""
-    return datetime.now(UTC).isoformat()
-
-
-def versions() -> dict[str, str]:
-    """Versions of what figures depend on."""
-    packages = ("vae_lab", "torch", "torchvision", "lightning", "torchmetrics", "hydra-core")
-    return {"python": platform.python_version()} | {package: version(package) for package in packages}

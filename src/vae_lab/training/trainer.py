@@ -19,6 +19,8 @@ RESERVED = {
     *("limit_val_batches", "logger", "max_epochs", "max_time", "min_epochs", "min_steps", "num_nodes"),
     *("num_sanity_val_steps", "overfit_batches", "use_distributed_sampler"),
 }
+TORCH_THREADS = torch.get_num_threads()  # torch's own choice, before any run changed it
+FEW_PIXELS = 256  # below, more threads only wait for each other
 
 
 def lengths(config: Mapping[str, Any], data: ImageData) -> dict[str, int]:
@@ -52,14 +54,8 @@ def make_trainer(config: Mapping[str, Any], **extra: Any) -> Trainer:
     except ConfigError:
         raise
     except Exception as error:  # Lightning's MisconfigurationException and those of its accelerators
-        raise ConfigError(f"trainer: {one_line(error)}") from error
+        raise ConfigError.part("trainer", one_line(error)) from error
     return trainer
-
-
-TORCH_THREADS = torch.get_num_threads()  # torch's own choice, before any run changed it
-
-
-FEW_PIXELS = 256
 
 
 def set_threads(config: Mapping[str, Any], data: ImageData) -> None:

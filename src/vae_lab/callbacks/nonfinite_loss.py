@@ -1,4 +1,4 @@
-"""Divergence: ends a run whose loss is no longer a finite number."""
+"""Non-finite loss: ends a run whose loss is no longer a finite number."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ class Diverged(RuntimeError):
         self.step = step
 
 
-class Divergence(Callback):
+class NonFiniteLoss(Callback):
     """Notes the first step with a non-finite loss on the device, and reads it at logging intervals.
 
     Raises:

@@ -1,0 +1,87 @@
+"""Figures as text."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rich import box
+from rich.table import Table
+
+from vae_lab.runs.run import Run
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A figure of a run as a column of a table: its name, and its ``rank``: the higher, the earlier it leaves."""
+
+    name: str
+    rank: int
+    digits: int = 2
+
+
+FIGURES = {
+    "ELBO": Shown("elbo", 3),
+    "KL (rate)": Shown("rate", 0),
+    "floor": Shown("rate_floor", 5),
+    "distortion": Shown("distortion", 4),
+    "MI": Shown("mutual_information", 1),
+    "prior gap": Shown("prior_gap", 8),
+    "active units": Shown("active_units", 6, digits=0),
+    "shuffle gap": Shown("shuffle_gap", 2),
+    "linear KL": Shown("linear_rate", 7),
+}
+
+BOUNDS = {"MI": "≥ ", "prior gap": "≤ "}  # where the mutual information is near its ceiling
+OPTIONAL = ("floor", "linear KL")  # columns that most sweeps have nothing for
+
+
+def figures_of(runs: Iterable[Run]) -> dict[str, Shown]:
+    """The figures of a table by heading. The floor and the linear prediction stand only where a run has one."""
+    runs = list(runs)
+
+    def has(name: str) -> bool:
+        return any(run.figure(name) is not None for run in runs)
+
+    return {title: shown for title, shown in FIGURES.items() if title not in OPTIONAL or has(shown.name)}
+
+
+def cell(run: Run, title: str) -> str:
+    """One figure of a run as the table shows it under the heading ``title``."""
+    value = run.figure(FIGURES[title].name)
+    if value is None:
+        return "-"
+    if title == "active units":
+        return f"{value:.0f} of {run.result.latent_dim}"
+    return bound(title, run.saturated) + rounded(value, FIGURES[title].digits)
+
+
+def bound(title: str, saturated: bool) -> str:
+    """The sign in front of a mutual information near its ceiling, and of the prior gap that comes from it."""
+    return BOUNDS.get(title, "") if saturated else ""
+
+
+def rounded(value: float, digits: int = 2) -> str:
+    """A figure with ``digits`` behind the point, and no minus in front of a zero.
+
+    Example:
+        >>> rounded(-0.001)
+        '0.00'
+    """
+    return f"{round(value, digits) + 0.0:.{digits}f}"
+
+
+def figures_table(figures: Mapping[str, Any], recorded: Mapping[str, Any]) -> Table:
+    """A row per figure: as computed now, and as ``result.json`` has it."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    for title in ("figure", "now", "in result.json"):
+        table.add_column(title, justify="left" if title == "figure" else "right")
+    for name, value in figures.items():
+        table.add_row(name, number_text(value), number_text(recorded.get(name)))
+    return table
+
+
+def number_text(value: Any) -> str:
+    """A figure, or the figures of all dimensions, with four digits behind the point."""
+    if isinstance(value, (list, tuple)):
+        return " ".join(number_text(entry) for entry in value)
+    return "-" if value is None else rounded(value, 4)

@@ -1,0 +1,31 @@
+"""The evidence that a run's record holds for its diagnosis."""
+
+from collections.abc import Mapping
+from dataclasses import fields
+
+from vae_lab.diagnosis.evidence import Evidence
+from vae_lab.diagnosis.verdict import held_at_floor
+from vae_lab.runs.curves import Curve
+from vae_lab.runs.result import SPLIT, Objective, Result
+
+
+def evidence_of(result: Result, objective: Objective, curves: Mapping[str, Curve]) -> Evidence:
+    """The evidence in a finished run: whatever its result, objective and figures say under the name of a field.
+
+    Example:
+        >>> objective = Objective(model="BetaVAE", likelihood="Bernoulli", pixels=64, effective_beta=4.0)
+        >>> result = Result(status="finished", seed=0, verdict="full", metrics={"test/rate": 0.02})
+        >>> evidence = evidence_of(result, objective, {"val/rate": Curve([10, 20], [0.1, 0.02])})
+        >>> evidence.effective_beta, evidence.rate, evidence.rates
+        (4.0, 0.02, [(10, 0.1), (20, 0.02)])
+    """
+    figures = {name.removeprefix(f"{SPLIT}/"): value for name, value in result.metrics.items()}
+    recorded = {**vars(objective), **vars(result), **figures}
+    known = {field.name: recorded[field.name] for field in fields(Evidence) if field.name in recorded}
+    rates, weights = (curves.get(name, Curve([], [])) for name in ("val/rate", "coef/kl_weight"))
+    return Evidence(
+        **known,
+        held_at_floor=held_at_floor(result.figure("rate") or 0.0, result.rate_floor),
+        rates=list(zip(rates.steps, rates.values, strict=True)),
+        weights=dict(zip(weights.steps, weights.values, strict=True)),
+    )

@@ -1,0 +1,123 @@
+"""``result.json``: what a run was, how it ended, and what it measured."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from vae_lab.runs.names import RESULT
+from vae_lab.runs.records import Record, read_record, write_record
+
+Status = Literal["running", "finished", "failed", "diverged"]
+Kind = Literal["none", "partial", "full"]  # of collapse
+Figure = int | float | list[float | None] | None  # None: not a finite number
+
+SPLIT = "test"  # the split of the figures in a result
+
+
+@dataclass(frozen=True, kw_only=True)
+class Objective:
+    """What a run minimised at its end, and the spectrum of its data. Nats per image; steps of the optimizer.
+
+    ``effective_beta`` is the weight of one nat of rate against one nat of distortion. ``spectrum`` holds the
+    eigenvalues to compare it with, as many as there are latents; none where their theory does not apply.
+    """
+
+    model: str
+    likelihood: str
+    pixels: int
+    effective_beta: float
+    rate_weight: float = 1.0
+    kl_weight: float = 1.0
+    price: float = 1.0
+    distortion_reduction: str = "sum"
+    variance: float | None = None  # σ² of a Gaussian likelihood, None for others
+    learned_variance: bool = False
+    distortion_target: float | None = None
+    autoregressive: bool = False
+    linear: bool = False
+    spectrum: list[float] = field(default_factory=list)
+    schedule_end: int = 0
+    plain_elbo: bool = True  # prior N(0, I), and no term beside distortion and rate
+    rate_weight_key: str | None = None  # the config key of the rate's weight
+    holds_rate: bool = False  # whether the model itself holds the rate at a floor
+    batchwise_terms: str = ""  # what of the loss depends on the whole batch
+
+
+@dataclass(frozen=True, kw_only=True)
+class Theory:
+    """The optimum of a linear Gaussian VAE on the run's data; ``rate_dim`` falls with the eigenvalues."""
+
+    rate_dim: list[float]
+    distortion: float
+    collapsed: int
+    squared_error: float
+    variance: float
+    eigenvalues: list[float]
+    exact: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result(Record):
+    """The record of one run. Figures are those of ``checkpoint`` on the test split, in nats per image.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> result = Result(status="finished", seed=0, overrides={"model.beta": 4.0}, metrics={"test/rate": 0.02})
+        >>> with TemporaryDirectory() as directory:
+        ...     result.write(Path(directory))
+        ...     Result.read(Path(directory)) == result
+        True
+        >>> result.figure("rate")
+        0.02
+    """
+
+    format: int = 2
+    status: Status
+    reason: str | None = None
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    seed: int
+    metrics: Mapping[str, Figure] = field(default_factory=dict)
+    verdict: Kind | None = None
+    unused: int = 0
+    latent_dim: int = 0
+    rate_floor: float = 0.0
+    linear_rate: float | None = None  # the rate of a linear VAE on these data; Gaussian likelihoods only
+    objective: Objective | None = None
+    theory: Theory | None = None
+    unfinished: bool | None = False  # whether it was still improving at its end; None: cannot be told
+    checkpoint: str | None = None
+    checkpoint_step: int | None = None
+    diverged_step: int | None = None
+    steps: int = 0
+    batch_size: int = 0
+    importance_samples: int = 0
+    seconds: float | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
+    started: str = ""
+    ended: str | None = None
+
+    @classmethod
+    def read(cls, directory: Path) -> "Result":
+        """The result of a run directory.
+
+        Raises:
+            RecordError: when it is missing, broken, or of another format.
+        """
+        return read_record(directory / RESULT, cls)
+
+    def write(self, directory: Path) -> None:
+        """Put it into the run directory, in the place of the one before."""
+        write_record(directory / RESULT, self)
+
+    def figure(self, name: str) -> float | None:
+        """A scalar figure, such as ``rate``; None where there is none or it is not finite."""
+        value = self.metrics.get(f"{SPLIT}/{name}")
+        return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else None
+
+    def figures_by_dimension(self, name: str) -> list[float]:
+        """A figure of each latent dimension, such as ``rate_dim``; empty where there is none."""
+        value = self.metrics.get(f"{SPLIT}/{name}")
+        return [math.nan if entry is None else entry for entry in value] if isinstance(value, list) else []

@@ -1,0 +1,90 @@
+"""A sweep directory as an object, and ``sweep.json``, its record."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from vae_lab.runs.names import RESULT, SWEEP
+from vae_lab.runs.records import Record, RecordError, read_record, write_record
+from vae_lab.runs.run import Run, text
+
+SEED = "seed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepRecord(Record):
+    """The record of a sweep: its swept keys, its command line, and its jobs, which are named as their directories.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> record = SweepRecord(swept=["model.beta"], arguments=["-m", "model.beta=1,4"],
+        ...                      started="2026-01-01T00:00:00+00:00", jobs=["model.beta=1", "model.beta=4"])
+        >>> with TemporaryDirectory() as directory:
+        ...     record.write(Path(directory))
+        ...     SweepRecord.read(Path(directory)) == record
+        True
+    """
+
+    format: int = 2
+    swept: list[str]
+    arguments: list[str]
+    started: str
+    ended: str | None = None
+    jobs: list[str]
+
+    @classmethod
+    def read(cls, sweep: Path) -> "SweepRecord":
+        """The record of a sweep directory.
+
+        Raises:
+            RecordError: when it is missing, broken, or of another format.
+        """
+        return read_record(sweep / SWEEP, cls)
+
+    def write(self, sweep: Path) -> None:
+        """Put it into the sweep directory, in the place of the one before."""
+        write_record(sweep / SWEEP, self)
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A sweep directory with the runs that can be read, in the order of its jobs.
+
+    ``skipped`` says, in one line each, what could not be read and why.
+    """
+
+    directory: Path
+    record: SweepRecord | None
+    runs: Sequence[Run]
+    skipped: Sequence[str] = field(default=())
+
+    @classmethod
+    def read(cls, directory: Path) -> "Sweep":
+        """Read whatever can be read."""
+        skipped, runs, record = [], [], None
+        try:
+            record = SweepRecord.read(directory) if (directory / SWEEP).exists() else None
+        except RecordError as error:
+            skipped.append(str(error))
+        for path in sorted(directory.glob(f"*/{RESULT}")):
+            try:
+                runs.append(Run.read(path.parent))
+            except RecordError as error:
+                skipped.append(f"{path.parent.name}: {error}")
+        jobs = {name: index for index, name in enumerate(record.jobs)} if record else {}
+        runs.sort(key=lambda run: (jobs.get(run.name, len(jobs)), run.result.started, run.name))
+        return cls(directory, record, runs, skipped)
+
+    @property
+    def keys(self) -> list[str]:
+        """What was swept, seeds last: as the record says, and whatever else differs between the runs."""
+        declared = self.record.swept if self.record else []
+        named = dict.fromkeys(key for run in self.runs for key in run.overrides)
+        differing = [key for key in named if len({text(run.overrides, key) for run in self.runs}) > 1]
+        return sorted(dict.fromkeys([*declared, *differing]), key=lambda key: key == SEED)
+
+    @property
+    def waiting(self) -> int:
+        """How many jobs have not begun."""
+        begun = {path.parent.name for path in self.directory.glob(f"*/{RESULT}")}
+        return len(set(self.record.jobs) - begun) if self.record else 0

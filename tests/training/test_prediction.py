@@ -1,0 +1,37 @@
+"""What the linear theory predicts for a config's own data."""
+
+import numpy as np
+import pytest
+
+from vae_lab.checks import ConfigError
+from vae_lab.training.prediction import predict
+
+EIGENVALUES = np.array([4, 2, 1, 0.5, 0.2, 0.1])
+GAUSSIAN = ("data=gaussian", "model.latent_dim=3", "likelihood.variance=0.5")
+
+
+def test_eigenvalues_are_those_of_the_data_in_units_of_the_variance():
+    prediction = predict(GAUSSIAN)
+    np.testing.assert_allclose(prediction.eigenvalues, EIGENVALUES / 0.5, rtol=1e-5)
+    assert (prediction.variance, prediction.learned, prediction.latent_dim) == (pytest.approx(0.5), False, 3)
+    assert predict([*GAUSSIAN, "likelihood=gaussian_learned"]).learned
+
+
+def test_a_row_is_the_water_filling_solution():
+    row = predict(GAUSSIAN).row(3.0)
+    assert (row.directions, row.latents) == (2, 2)  # 8 and 4 lie above 3
+    assert row.rate == pytest.approx(0.5 * (np.log(8 / 3) + np.log(4 / 3)), rel=1e-5)
+    assert row.squared_error == pytest.approx(3 + 3 + 2 + 1 + 0.4 + 0.2, rel=1e-5)
+
+
+def test_the_rows_reach_from_all_on_to_all_off():
+    rows = predict([*GAUSSIAN, "model.beta=3"]).rows()
+    assert [row.beta for row in rows] == sorted(row.beta for row in rows)
+    assert 3.0 in [row.beta for row in rows]
+    assert (rows[0].latents, rows[-1].directions) == (3, 0)
+
+
+def test_the_weight_is_the_model_s():
+    assert predict([*GAUSSIAN, "model=info_vae", "model.alpha=0.75"]).beta == 0.25
+    with pytest.raises(ConfigError, match="needs a rate that costs something; here its weight is 0"):
+        predict([*GAUSSIAN, "model=info_vae", "model.alpha=1"])
