@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 from torchvision import datasets
 
 from vae_lab.checks import ArgumentError
@@ -38,21 +39,15 @@ def load(name: str, root: str, held_out: int) -> dict[str, Split]:
             f"({type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no reason given'}); {advice}, "
             "or name the folder that has them by data.root=DIR or VAE_LAB_DATA=DIR",
         ) from error
-    cut = len(train.images) - held_out
-    assert train.labels is not None
-    first, last = slice(cut), slice(cut, None)
-    return {
-        "train": Split(train.images[first], train.labels[first]),
-        "val": Split(train.images[last], train.labels[last]),
-        "test": test,
-    }
+    (images, labels), cut = train, len(train[0]) - held_out
+    return {"train": Split(images[:cut], labels[:cut]), "val": Split(images[cut:], labels[cut:]), "test": Split(*test)}
 
 
-def tensors(dataset: Any) -> Split:
+def tensors(dataset: Any) -> tuple[Tensor, Tensor]:
     """All images (N, C, H, W) as uint8 and labels (N,) of a torchvision data set."""
     images = torch.as_tensor(dataset.data)
     images = images.unsqueeze(1) if images.ndim == 3 else images.permute(0, 3, 1, 2)
-    return Split(images.contiguous(), torch.as_tensor(dataset.targets))
+    return images.contiguous(), torch.as_tensor(dataset.targets)
 
 
 class TorchvisionData(ImageData):

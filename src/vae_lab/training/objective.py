@@ -47,7 +47,7 @@ def objective(end: float, model: VAE, data: ImageData) -> dict[str, Any]:
 def mean_image_distortion(model: VAE, data: ImageData) -> float:
     """Test distortion, nats per image, of a decoder that always answers with the mean training image."""
     mean, variance = data.train_moments()
-    batches = [batch.x.to(model.device) for batch in data.eval_stream("test")]
+    batches = (batch.x.to(model.device) for batch in data.eval_stream("test"))
     with torch.no_grad():
         scores = [model.likelihood.constant_distortion(x, mean.to(x), variance).double() for x in batches]
     return float(torch.cat(scores).mean())
