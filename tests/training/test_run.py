@@ -202,7 +202,7 @@ def test_bernoulli_on_other_pixels_is_refused(compose_config, tmp_path):
     run.check(compose_config("data=npz", path, "likelihood=gaussian"))
 
 
-def test_wandb_offline_holds_group_name_config_charts_and_verdict(compose_config, tmp_path):
+def test_wandb_offline_holds_group_name_config_charts_and_collapse(compose_config, tmp_path):
     wandb = pytest.importorskip("wandb")
     config = compose_config("logger=[wandb,tensorboard]")
     for name in ("first", "second"):
@@ -211,7 +211,7 @@ def test_wandb_offline_holds_group_name_config_charts_and_verdict(compose_config
     for name in ("first", "second"):
         (file,) = (tmp_path / name).glob("wandb/offline-run-*/run-*.wandb")
         content = file.read_bytes()
-        words = ("a_sweep", name, "model.beta", "train/rate", "val/rate", "KL (rate), nats per image", "verdict")
+        words = ("a_sweep", name, "model.beta", "train/rate", "val/rate", "KL (rate), nats per image", "collapse")
         for word in words:
             assert word.encode() in content, word
         assert list((tmp_path / name / "tensorboard").glob("events.out.*"))

@@ -46,7 +46,7 @@ class Setting:
     @property
     def collapse(self) -> str:
         """How many seeds ended how: ``2 full, 1 partial``."""
-        ends = [str(run.result.verdict if run.finished else run.result.status) for run in self.runs]
+        ends = [str(run.result.verdict if run.finished else run.status) for run in self.runs]
         return ", ".join(f"{ends.count(end)} {end}" for end in dict.fromkeys(sorted(ends)))
 
 
