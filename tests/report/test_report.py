@@ -113,9 +113,12 @@ def test_held_at_floor(tmp_path, rate, floor, held):
 
 def test_counts_by_value(sweep):
     said = words(sweep(result("full", 0.0, beta=4), result("partial", 2.0, beta=1), result("none", 4.0, beta=1)))
-    assert "3 runs: 1 collapsed (the decoder ignores z), 1 with unused dimensions, 1 with all in use." in said
+    assert (
+        "3 runs: 1 collapsed (the decoder ignores z), 1 with some dimensions unused, 1 with all dimensions used."
+        in said
+    )
     assert "beta = 4: 1 of 1 collapsed, mean KL 0.00; 1: 0 of 2 collapsed, mean KL 3.00." in said
-    assert "Unused dimensions are no fault" in said
+    assert "An unused dimension is not a fault" in said
 
 
 def test_failed_and_diverged_are_named_with_their_reason(sweep, capsys):
@@ -137,7 +140,7 @@ def test_files_have_a_row_per_run_and_per_setting(sweep):
     summary, settings = (list(csv.DictReader(text)) for text in texts)
     assert len(summary) == 6
     assert [row["beta"] for row in settings] == ["4", "1"]
-    assert settings[0]["seeds"] == settings[0]["verdict_full"] == "3"
+    assert settings[0]["seeds"] == settings[0]["collapse_full"] == "3"
     assert float(settings[1]["test/rate/median"]) == 3.0
 
 

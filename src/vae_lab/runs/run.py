@@ -1,11 +1,13 @@
 """A run directory as an object."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from vae_lab.checks import printable
 from vae_lab.diagnosis.causes import Cause
 from vae_lab.diagnosis.diagnosis import Diagnosis, diagnose
 from vae_lab.diagnosis.verdict import describe, held_at_floor
@@ -102,7 +104,25 @@ class Run:
         """A figure of its test split, ``rate_floor`` or ``linear_rate``; None where it has none."""
         if name == "rate_floor":
             return self.result.rate_floor or None
+        if name == "bits_per_dim":
+            return self.bits_per_dim
         return self.result.linear_rate if name == "linear_rate" else self.result.figure(name)
+
+    @property
+    def bits_per_dim(self) -> float | None:
+        """The negative ELBO in bits per pixel and channel, where its likelihood gives probability masses."""
+        objective, elbo = self.result.objective, self.result.figure("elbo")
+        if objective is None or objective.scores != "mass" or elbo is None:
+            return self.result.figure("bits_per_dim")
+        return -elbo / (objective.pixels * math.log(2))
+
+    def bracket(self, name: str) -> tuple[float, float] | None:
+        """The bounds of ``mutual_information`` or ``prior_gap``, where the first is saturated and has an upper one."""
+        mi, rate, upper = (self.figure(n) for n in ("mutual_information", "rate", "mutual_information_upper"))
+        if not self.saturated or mi is None or rate is None or upper is None or upper < mi:
+            return None
+        bounds = {"mutual_information": (mi, upper), "prior_gap": (max(rate - upper, 0.0), max(rate - mi, 0.0))}
+        return bounds.get(name)
 
     @property
     def saturated(self) -> bool:
@@ -138,7 +158,7 @@ class Run:
 
 
 def text(values: Mapping[str, Any], key: str) -> str:
-    """The value of ``key`` as a person writes it; ``-`` where it was not set.
+    """The value of ``key`` as a person writes it; ``-`` where it was not set. Control characters are escaped.
 
     Example:
         >>> text({"epochs": None, "encoder.diagonal": True}, "epochs")
@@ -147,4 +167,4 @@ def text(values: Mapping[str, Any], key: str) -> str:
         '-'
     """
     value = values.get(key, "-")
-    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else printable(str(value))

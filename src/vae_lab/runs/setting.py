@@ -30,6 +30,14 @@ class Setting:
         found = self.figures(name)
         return (median(found), min(found), max(found)) if found else None
 
+    def bracket(self, name: str) -> tuple[float, float] | None:
+        """Medians of the bounds over the seeds, where each finished run has them."""
+        found = [run.bracket(name) for run in self.finished]
+        pairs = [pair for pair in found if pair is not None]
+        if not pairs or len(pairs) < len(found):
+            return None
+        return median(low for low, _ in pairs), median(high for _, high in pairs)
+
     @property
     def cause(self) -> Cause | None:
         """The cause on which all seeds agree, None where there is none."""
