@@ -140,6 +140,7 @@ def test_the_objective_is_recorded(compose_config, tmp_path):
     assert objective.effective_beta == 2 * 0.5 * 64
     assert objective.spectrum[0] == pytest.approx(3.2823, abs=1e-3)
     assert len(objective.spectrum) == 4
+    assert objective.scores == "cross-entropy"  # grey digits under a Bernoulli likelihood
 
 
 def test_averaging_the_distortion_is_the_same_as_multiplying_beta(compose_config):

@@ -73,6 +73,7 @@ def linear_prediction(finished: Sequence[Run]) -> str:
     return "linear KL is the rate of a linear VAE on these data. It is a prediction, not a bound."
 
 
+GONE = " (the process is gone)"
 SCORES = {"mass": "probabilities", "density": "densities", "cross-entropy": "cross-entropies of grey values"}
 
 
@@ -102,6 +103,6 @@ def endings(runs: Sequence[Run]) -> list[str]:
     for status in ("diverged", "failed", STOPPED, "running"):
         some = [run for run in runs if run.status == status]
         if some:
-            lines.append(f"{len(some)} {status}:")
+            lines.append(f"{len(some)} {status}{GONE if status == STOPPED else ''}:")
             lines += [f"  {run.name}: {printable(run.reason)}" for run in some]
     return lines + [f"{run.name}: {run.problem}; no cause is looked for" for run in runs if run.problem]

@@ -41,12 +41,15 @@ def figures_of(runs: Iterable[Run]) -> dict[str, Shown]:
     """The figures of a table by heading.
 
     The floor and the linear prediction stand only where a run has one, bits per dimension only where all have them.
+    None stands where no run finished.
     """
-    runs = list(runs)
+    finished = [run for run in runs if run.finished]
+    if not finished:
+        return {}
 
     def stands(title: str, name: str) -> bool:
-        has = [run.figure(name) is not None for run in runs if run.finished]
-        return any(has) if title in OPTIONAL else bool(has) and all(has) if title in COMPARABLE else True
+        has = [run.figure(name) is not None for run in finished]
+        return any(has) if title in OPTIONAL else all(has) if title in COMPARABLE else True
 
     return {title: shown for title, shown in FIGURES.items() if stands(title, shown.name)}
 
