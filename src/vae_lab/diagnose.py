@@ -48,7 +48,7 @@ def diagnose_run(name: str) -> None:
     """
     run = Run.read(find_run(name))
     if run.diagnosis is None:
-        problem = run.problem or f"{run.status} ({run.reason})"
+        problem = run.problem or run.ending
         raise ArgumentError("run", run.directory, f"{problem}; there is nothing to diagnose")
     print(f"run: {run.directory}")
     show_diagnosis(run.diagnosis, overrides_of(run.directory))

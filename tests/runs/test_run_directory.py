@@ -67,7 +67,8 @@ def test_a_run_whose_process_was_killed_has_stopped_at_its_last_step(tmp_path):
     CurveFile(tmp_path).append(119, {"train/rate": 1.0})
     assert (Run(tmp_path, running).status, Run(tmp_path, running).reason) == ("running", "at step 120")
     stopped = Run(tmp_path, replace(running, process=gone()))
-    assert (stopped.status, stopped.collapse, stopped.reason) == ("stopped", "stopped", "stopped at step 120")
+    assert (stopped.status, stopped.collapse, stopped.ending) == ("stopped", "stopped", "stopped at step 120")
+    assert Run(tmp_path, result(status="failed", reason="no disk")).ending == "failed: no disk"
 
 
 def test_a_run_that_ended_stays_what_it_is_after_its_process_has_gone(tmp_path):

@@ -94,7 +94,7 @@ def unequal_lengths(finished: Sequence[Run]) -> str:
     """Runs that were not trained for equally long."""
     if len({run.result.steps for run in finished}) == 1:
         return ""
-    return "The runs differ in their number of steps. Equal epochs are not equal training."
+    return "The runs differ in their number of steps. Equal epochs do not mean equal training."
 
 
 def endings(runs: Sequence[Run]) -> list[str]:

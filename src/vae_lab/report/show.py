@@ -58,7 +58,7 @@ def summary_line(result: Result) -> str:
     run = Run(Path(), result)
     seconds = f"{result.seconds or 0:.1f} s"
     if not run.finished:
-        return f"{result.status}: {printable(result.reason or '')}; {seconds}"
+        return f"{printable(run.ending)}; {seconds}"
     shown = ", ".join(f"{title} {cell(run, title)}" for title in IN_ONE_LINE)
     return f"{shown}; collapse: {run.collapse}; {seconds}"
 

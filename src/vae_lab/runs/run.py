@@ -73,6 +73,11 @@ class Run:
             return f"at step {last_step(self.directory)}"
         return self.result.reason or ""
 
+    @property
+    def ending(self) -> str:
+        """How it ended, or how far it is, in one line: ``failed: RuntimeError: ...``."""
+        return self.reason if self.status == STOPPED else f"{self.status}: {self.reason}".rstrip(": ")
+
     @cached_property
     def curves(self) -> Mapping[str, Curve]:
         """Its curves by name.
