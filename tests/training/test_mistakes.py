@@ -52,9 +52,9 @@ def test_a_part_without_a_target_is_named(compose_config, group):
         ("+trainer.foo=1", "trainer.foo=1: no such setting"),
         ("threads=0", "threads=0: must be a whole number >= 1 and <= 1024"),
         ("threads=100000", "threads=100000: must be a whole number >= 1 and <= 1024"),
-        ("metrics.val=null", "metrics.val=None: must be metrics by name"),
-        ("metrics.test=5", "metrics.test=5: must be metrics by name"),
-        ("metrics.test.elbo=5", "metrics.test.elbo=5: must be a metric, with a _target_, or null"),
+        ("metrics.val=null", "metrics.val: must be given: the metrics by name"),
+        ("metrics.test=5", "metrics.test: must be given: the metrics by name"),
+        ("metrics.test.elbo=5", "metrics.test.elbo=5: must be a metric, or null"),
         ("~seed", "seed=None: must be a whole number >= 0"),
     ],
 )
