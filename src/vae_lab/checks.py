@@ -191,6 +191,19 @@ def did_you_mean(word: Any, options: Iterable[str]) -> str:
 
 
 def one_line(error: BaseException) -> str:
-    """Kind and first line of an exception."""
+    """Kind and first line of an exception; of one about a file, what the system says and which file it is."""
+    if isinstance(error, OSError) and error.strerror:
+        file = error.filename2 or error.filename
+        return f"{error.strerror}: {file}" if file else error.strerror
     text = str(error).strip().splitlines()
     return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
+
+
+def printable(text: str) -> str:
+    r"""The text with every character that would move a cursor or turn the direction of writing escaped.
+
+    Example:
+        >>> printable("β\x1b[2J")
+        'β\\x1b[2J'
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -48,8 +48,8 @@ def diagnose_run(name: str) -> None:
     """
     run = Run.read(find_run(name))
     if run.diagnosis is None:
-        status = f"{run.result.status} ({run.result.reason})"
-        raise ArgumentError("run", run.directory, f"{status}; there is nothing to diagnose")
+        problem = run.problem or run.ending
+        raise ArgumentError("run", run.directory, f"{problem}; there is nothing to diagnose")
     print(f"run: {run.directory}")
     show_diagnosis(run.diagnosis, overrides_of(run.directory))
 

@@ -614,3 +614,17 @@ def test_the_variance_is_the_present_one():
     likelihood = Gaussian(0.2, fit="learned")
     likelihood.log_variance.data.fill_(0.0)
     assert likelihood.variance == 1.0
+
+
+@pytest.mark.parametrize(
+    ("likelihood", "binary", "grey"),
+    [
+        (Bernoulli(), "mass", "cross-entropy"),
+        (ContinuousBernoulli(), "density", "density"),
+        (Gaussian(), "density", "density"),
+        (DiscretizedLogistic(), "mass", "mass"),
+    ],
+)
+def test_what_the_distortion_is_the_logarithm_of(likelihood, binary, grey):
+    assert likelihood.scores(rand(0).round()) == binary
+    assert likelihood.scores(rand(0)) == grey

@@ -60,6 +60,10 @@ class Likelihood(nn.Module):
             ValueError: naming the argument that they do not fit.
         """
 
+    def scores(self, x: Tensor) -> str:
+        """What -log p(x|z) of images x (N, C, H, W) is: of a ``mass``, a ``density``, or a ``cross-entropy``."""
+        return "mass" if self.discrete else "density"
+
     def pixel_variance(self, mean: Tensor) -> Tensor | None:
         """Variance of each pixel (C, H, W) of p(x|z) when its mean image is ``mean`` (C, H, W).
 
@@ -94,6 +98,10 @@ class Bernoulli(Likelihood):
     def quantile(self, params: Tensor, u: Tensor) -> Tensor:
         """Pixels (B, C, H, W) of noise u (B, C, H, W) in [0, 1): 1 where u < p, white first."""
         return (u < params.sigmoid()).to(params)
+
+    def scores(self, x: Tensor) -> str:
+        """``mass`` of black and white images, ``cross-entropy`` of grey ones."""
+        return "mass" if bool(((x == 0) | (x == 1)).all()) else "cross-entropy"
 
     def pixel_variance(self, mean: Tensor) -> Tensor:
         return mean * (1 - mean)

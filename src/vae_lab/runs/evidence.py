@@ -19,7 +19,8 @@ def evidence_of(result: Result, objective: Objective, curves: Mapping[str, Curve
         >>> evidence.effective_beta, evidence.rate, evidence.rates
         (4.0, 0.02, [(10, 0.1), (20, 0.02)])
     """
-    figures = {name.removeprefix(f"{SPLIT}/"): value for name, value in result.metrics.items()}
+    names = [name.removeprefix(f"{SPLIT}/") for name in result.metrics]
+    figures = {name: result.figures_by_dimension(name) or result.figure(name) for name in names}
     recorded = {**vars(objective), **vars(result), **figures}
     known = {field.name: recorded[field.name] for field in fields(Evidence) if field.name in recorded}
     rates, weights = (curves.get(name, Curve([], [])) for name in ("val/rate", "coef/kl_weight"))

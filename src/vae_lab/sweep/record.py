@@ -63,7 +63,8 @@ class Position:
 def has_ended(run: Path) -> bool:
     """Whether a run directory holds the result of a run that is no longer running."""
     try:
-        return Result.read(run).status != "running"
+        result = Result.read(run)
+        return result.status != "running" or result.stopped
     except RecordError:
         return False
 

@@ -33,6 +33,9 @@ class Parts:
         return max(remedy.end for remedy in self.remedies)
 
 
+MOST_THREADS = 1024  # torch ends the process where the system has no more
+REQUIRED = ("data", "model", "encoder", "decoder", "likelihood", "annealing", "metrics", "optimizer", "trainer")
+
 # config groups, each of one callback or none, and their options that leave training as it is
 REMEDIES = {"annealing": "constant", "free_bits": "off", "control": "off", "inference": "joint"}
 
@@ -90,16 +93,30 @@ def check_exclusive(remedies: Mapping[str, Remedy]) -> None:
         raise ConfigError.part(owners[1], f"cannot go with {owners[0]} as chosen: both price the rate; take {off}")
 
 
+def check_whole(config: Mapping[str, Any]) -> None:
+    """Refuse a config without a group that each run needs.
+
+    Raises:
+        ConfigError: naming the group.
+    """
+    for group in REQUIRED:
+        if not config.get(group):
+            raise ConfigError.part(group, "must be given, no run goes without it")
+        if not isinstance(config[group], Mapping):
+            raise ConfigError.setting(group, config[group], "must be an option of its group, with settings of its own")
+
+
 def assemble(config: Mapping[str, Any]) -> Parts:
     """Build and check everything that a run needs before its first step.
 
     Raises:
         ConfigError: for whatever does not fit, by name.
     """
+    check_whole(config)
     with naming():
-        integer("seed", config["seed"], low=0, high=2**63 - 1)
-        integer("threads", 1 if config["threads"] is None else config["threads"])
-        integer("epochs", 1 if config["epochs"] is None else config["epochs"])
+        integer("seed", config.get("seed"), low=0, high=2**63 - 1)
+        for name, most in (("threads", MOST_THREADS), ("epochs", None)):
+            integer(name, 1 if config.get(name) is None else config[name], high=most)
     data: ImageData = build(config["data"], "data", ImageData, seed=config["seed"])
     model, remedies = build_model(config, data.image_shape)
     check_fit(data, model)

@@ -28,6 +28,7 @@ def objective(end: float, model: VAE, data: ImageData) -> dict[str, Any]:
         "holds_rate": model.holds_rate,
         "batchwise_terms": model.batchwise_terms,
         "likelihood": type(likelihood).__name__,
+        "scores": likelihood.scores(data.training_sample()),
         "variance": likelihood.variance,
         "learned_variance": likelihood.variance is not None and likelihood.learned,
         "pixels": pixels,
