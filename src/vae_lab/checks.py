@@ -5,6 +5,7 @@
 
 import inspect
 import math
+import signal
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any
@@ -83,7 +84,16 @@ class RunFailed(RuntimeError):
 
 
 class Interrupted(BaseException):
-    """Ctrl-C. Not a KeyboardInterrupt, which Lightning would answer by leaving the process past Hydra."""
+    """Ctrl-C, or another signal that asks to end. Lightning would answer a KeyboardInterrupt by leaving past Hydra.
+
+    Args:
+        words: which, as a record says it.
+        number: of the signal.
+    """
+
+    def __init__(self, words: str = "by Ctrl-C", number: int = signal.SIGINT) -> None:
+        super().__init__(words)
+        self.number = int(number)
 
 
 def number(name: str, value: Any, *, low: float = -math.inf, above: float = -math.inf, high: float = math.inf) -> float:
@@ -194,3 +204,13 @@ def one_line(error: BaseException) -> str:
     """Kind and first line of an exception."""
     text = str(error).strip().splitlines()
     return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
+
+
+def printable(text: str) -> str:
+    r"""The text with every character that would move a cursor or turn the direction of writing escaped.
+
+    Example:
+        >>> printable("β\x1b[2J")
+        'β\\x1b[2J'
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -35,7 +35,8 @@ def finish(directory: Path) -> str:
     if sweep.waiting:
         print(f"{sweep.waiting} of {len(sweep.record.jobs if sweep.record else [])} runs have not started.")
     print(f"table: {directory / SUMMARY}  settings: {directory / SETTINGS}")
-    print(f"next: {after_sweep(sweep, seeded)}")
+    if command := after_sweep(sweep, seeded):
+        print(f"next: {command}")
     failed = [run.name for run in runs if run.result.status == "failed"]
     return f"{len(failed)} of {len(runs)} runs failed: {'; '.join(failed)}" if failed else ""
 
@@ -64,7 +65,8 @@ def show_run(directory: Path, result: Result) -> None:
         print("no closed form is known for a linear VAE with this loss, likelihood and data")
     say(sentences([run], []))
     print(f"run directory: {directory}")
-    print(f"next: {after_run(run)}")
+    if command := after_run(run):
+        print(f"next: {command}")
 
 
 def more_figures(result: Result) -> list[str]:
