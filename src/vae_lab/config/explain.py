@@ -32,10 +32,17 @@ def explain(error: Exception, overrides: Sequence[str], config_dir: Path | None 
         return ConfigError.setting(match[1], match[2], "has several values: add -m to run each of them")
     if "parse" in type(error).__name__.lower() or "mismatched input" in message or "viable" in message:
         return ConfigError(
-            f"{one_line(error)}; must be KEY=VALUE, with quotes around special characters: 'KEY=\"a,b\"'"
+            f"{first_line(message)}; must be KEY=VALUE, with quotes around special characters: 'KEY=\"a,b\"'"
         )
     cause = one_line(error.__cause__) if error.__cause__ else ""
-    return ConfigError(f"{one_line(error)}{': ' if cause else ''}{cause}")
+    return ConfigError(": ".join(filter(None, [first_line(message) or type(error).__name__, cause])))
+
+
+def first_line(text: str) -> str:
+    """The first line that is not empty, with the next one behind a colon, and without the names of exceptions."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    said = " ".join(lines[: 2 if lines and lines[0].endswith(":") else 1])
+    return re.sub(r"^(?:\w+(?:Exception|Error): )+", "", said)
 
 
 def explain_key(key: str, overrides: Sequence[str], config_dir: Path | None = None) -> ConfigError:
