@@ -39,7 +39,7 @@ class GridSweeper(BasicSweeper):
         """
         from vae_lab.checks import Interrupted, RunFailed
         from vae_lab.config.compose import container
-        from vae_lab.config.names import key_and_text
+        from vae_lab.config.names import as_written, key_and_text
         from vae_lab.config.options import options_now
         from vae_lab.report.show import finish
         from vae_lab.sweep.grid import check_free, check_names, claim, dotted, expand
@@ -66,7 +66,7 @@ class GridSweeper(BasicSweeper):
         claim(directory)
         OmegaConf.save(self.config, directory / "multirun.yaml")
         shared = [argument for argument in arguments if key_and_text(argument)[0] not in swept]
-        typed = [str(o) for o in self.config.hydra.overrides.hydra if not o.startswith("hydra.mode=")]
+        typed = [o for o in as_written(self.config.hydra.overrides.hydra) if not o.startswith("hydra.mode=")]
         begin(directory, names, swept, [*options_now(self.config.hydra), "-m", *typed, *arguments], shared)
         size = self.max_batch_size or len(jobs)
         try:

@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from vae_lab.checks import ConfigError
 from vae_lab.config.build import added_modules, lies_under
+from vae_lab.config.names import as_written
 
 BASIC_LAUNCHER = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
 PLUGINS = {
@@ -78,7 +79,7 @@ def check_launcher(config: DictConfig, compose: Callable[[list[str]], DictConfig
     if target == BASIC_LAUNCHER:
         return
     try:
-        typed = compose([str(override) for override in config.hydra.overrides.hydra]).hydra.launcher
+        typed = compose(as_written(config.hydra.overrides.hydra)).hydra.launcher
     except (HydraException, ConfigError):
         typed = None
     if typed != config.hydra.launcher:

@@ -60,6 +60,11 @@ def job_name(job: Sequence[str], swept: Sequence[str]) -> str:
     return run_name(own) if own else "run"
 
 
+def as_written(overrides: Any) -> list[str]:
+    """A recorded list of overrides, in which an interpolation is a text like any other."""
+    return [str(override) for override in OmegaConf.to_container(overrides, resolve=False) or ()]
+
+
 def experiment_name(overrides: Sequence[str]) -> str:
     """The experiment that was chosen on the command line, or ``sweep``."""
     names = [text for key, text in map(key_and_text, overrides) if key == "experiment"]

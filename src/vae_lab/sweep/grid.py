@@ -44,7 +44,10 @@ def swept_values(override: Override) -> list[str]:
     key, text = override.get_key_element(), str(override.input_line).partition("=")[2]
     if not override.is_discrete_sweep():
         raise ConfigError.setting(key, text, "cannot be swept; give its values, or a range")
-    values = list(itertools.islice(override.sweep_string_iterator(), MOST_JOBS + 1))
+    try:
+        values = list(itertools.islice(override.sweep_string_iterator(), MOST_JOBS + 1))
+    except ValueError as error:  # a range without steps
+        raise ConfigError.setting(key, text, str(error)) from error
     if not values:
         raise ConfigError.setting(key, text, "has no values")
     if len(values) > MOST_JOBS:
@@ -122,8 +125,9 @@ def check_names(sweep: Path, names: Sequence[str]) -> None:
     Raises:
         ConfigError: naming the directory.
     """
-    if outside := next((name for name in names if Path(name).name != name), None):
-        raise ConfigError.setting("hydra.sweep.subdir", outside, "must be the name of one folder")
+    for name in names:
+        if name in ("", "..") or Path(name).name != name:
+            raise ConfigError.setting("hydra.sweep.subdir", name, "must be the name of one folder")
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise ConfigError(f"two runs would share the directory {sweep / twice}; give each its own setting")
 

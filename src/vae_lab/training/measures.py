@@ -42,6 +42,8 @@ def check_metrics(nodes: Mapping[str, Mapping[str, Any]], remedies: Iterable[Rem
     """
     read = {name: f"{type(remedy).__name__} reads it" for remedy in remedies for name in remedy.reads}
     for split, needed in (NEEDED | {"val": NEEDED["val"] | read}).items():
+        if not isinstance(nodes.get(split), Mapping):
+            raise ConfigError.part(f"metrics.{split}", "must be given: the metrics by name")
         for name, reason in needed.items():
             if not nodes[split].get(name):
                 raise ConfigError(f"metrics.{split}.{name}: cannot be left out: {reason}")
@@ -58,6 +60,8 @@ def build_metrics(nodes: Mapping[str, Any], split: str, model: VAE, data: ImageD
         if node is None:  # switched off
             continue
         key = f"metrics.{split}.{name}"
+        if not isinstance(node, Mapping):
+            raise ConfigError.setting(key, node, "must be a metric, or null")
         kind = locate(node.get("_target_"), key, Metric)
         if hasattr(kind, "applies") and not kind.applies(model, data.image_shape):
             continue
