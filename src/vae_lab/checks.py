@@ -5,6 +5,7 @@
 
 import inspect
 import math
+import signal
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any
@@ -83,7 +84,16 @@ class RunFailed(RuntimeError):
 
 
 class Interrupted(BaseException):
-    """Ctrl-C. Not a KeyboardInterrupt, which Lightning would answer by leaving the process past Hydra."""
+    """Ctrl-C, or another signal that asks to end. Lightning would answer a KeyboardInterrupt by leaving past Hydra.
+
+    Args:
+        words: which, as a record says it.
+        number: of the signal.
+    """
+
+    def __init__(self, words: str = "by Ctrl-C", number: int = signal.SIGINT) -> None:
+        super().__init__(words)
+        self.number = int(number)
 
 
 def number(name: str, value: Any, *, low: float = -math.inf, above: float = -math.inf, high: float = math.inf) -> float:

@@ -1,5 +1,6 @@
 """``python -m vae_lab.theory data=NAME ...``: which β, or σ², switches off which directions of one's own data."""
 
+import shlex
 from typing import TYPE_CHECKING
 
 from vae_lab.console import CommandLine, command, figure_option, save_figure
@@ -46,7 +47,9 @@ def main(line: CommandLine) -> None:
     if prediction.learned:
         print(f"σ² = {prediction.variance:.4g} is where this likelihood starts: it learns σ²")
     save_figure("theory", file, prediction.eigenvalues, prediction.latent_dim, prediction.beta, gaussian)
-    print("next: python -m vae_lab +experiment=zero_kl -m")
+    chosen = any(override.startswith("likelihood=") for override in overrides)
+    likelihood = [] if chosen else ["likelihood=gaussian"]
+    print(f"next: {shlex.join(['python', '-m', 'vae_lab', *line.shared, *likelihood, *overrides])}")
 
 
 if __name__ == "__main__":

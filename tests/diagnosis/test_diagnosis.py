@@ -84,12 +84,12 @@ def test_a_decoder_that_does_not_read_z_is_established(compose_config, tmp_path,
 
 def test_the_command_to_try_keeps_the_experiment_and_can_be_composed(tmp_path):
     from vae_lab.config.compose import compose_config
-    from vae_lab.report.commands import overrides_of, retry
+    from vae_lab.report.commands import arguments_of, retry
 
     (tmp_path / ".hydra").mkdir()
     made = ["+experiment=batch_size", "epochs=20", "data.batch_size=512", "seed=0"]
     (tmp_path / ".hydra" / "overrides.yaml").write_text("".join(f"- {o}\n" for o in made))
-    words = retry(overrides_of(tmp_path), {"trainer.max_steps": 200}).split()
+    words = retry(arguments_of(tmp_path), {"trainer.max_steps": 200}).split()
     assert words[:3] == ["python", "-m", "vae_lab"]
     config = compose_config(words[3:])
     assert (config["trainer"]["max_steps"], config["epochs"], config["model"]["beta"]) == (200, None, 2.0)

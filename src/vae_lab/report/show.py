@@ -38,7 +38,8 @@ def finish(directory: Path) -> str:
     if sweep.waiting:
         print(f"{sweep.waiting} of {len(sweep.record.jobs if sweep.record else [])} runs have not started.")
     print(written)
-    print(f"next: {after_sweep(sweep, seeded)}")
+    if command := after_sweep(sweep, seeded):
+        print(f"next: {command}")
     failed = [run.name for run in runs if run.status in ("failed", STOPPED)]
     return f"{len(failed)} of {len(runs)} runs failed: {'; '.join(failed)}" if failed else ""
 
@@ -77,7 +78,8 @@ def show_run(directory: Path, result: Result) -> None:
         print("no closed form is known for a linear VAE with this loss, likelihood and data")
     say(sentences([run], []))
     print(f"run directory: {directory}")
-    print(f"next: {after_run(run)}")
+    if command := after_run(run):
+        print(f"next: {command}")
 
 
 def more_figures(result: Result) -> list[str]:

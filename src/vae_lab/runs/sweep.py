@@ -14,7 +14,7 @@ SEED = "seed"
 
 @dataclass(frozen=True, kw_only=True)
 class SweepRecord(Record):
-    """The record of a sweep: its swept keys, its command line, and its jobs, which are named as their directories.
+    """The record of a sweep: its swept keys, what its runs share, its command line, and the names of its directories.
 
     Example:
         >>> from tempfile import TemporaryDirectory
@@ -28,6 +28,7 @@ class SweepRecord(Record):
 
     format: int = 2
     swept: list[str]
+    shared: list[str] = field(default_factory=list)
     arguments: list[str]
     started: str
     ended: str | None = None

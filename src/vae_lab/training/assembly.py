@@ -10,7 +10,7 @@ from torch import nn
 
 from vae_lab.callbacks import Evaluation, Remedy
 from vae_lab.checks import ConfigError, choice, integer, one_line
-from vae_lab.config.build import build, naming
+from vae_lab.config.build import build, maker, naming
 from vae_lab.data import ImageData
 from vae_lab.elbo.likelihoods import Likelihood
 from vae_lab.elbo.schedules import DECAYS
@@ -55,11 +55,11 @@ def build_model(config: Mapping[str, Any], image_shape: tuple[int, int, int]) ->
             for part in ("encoder", "decoder")
         }
         likelihood = build(config["likelihood"], "likelihood", Likelihood)
-        about = {"_partial_": True, **config["optimizer"]}
+        about = dict(config["optimizer"])
         lr_decay = about.pop("lr_decay", "none")
         with naming("optimizer"):
             choice("lr_decay", lr_decay, DECAYS)
-        optimizer = build(about, "optimizer", torch.optim.Optimizer)
+        optimizer = maker(about, "optimizer", torch.optim.Optimizer)
         extra = {"likelihood": likelihood, "optimizer": optimizer, "lr_decay": lr_decay, "seed": config["seed"]}
         model: VAE = build(config["model"], "model", VAE, **networks, **extra)
     with naming("optimizer"):
