@@ -60,7 +60,7 @@ def pixels(images: Tensor) -> Tensor:
         >>> pixels(torch.tensor([0, 51, 255], dtype=torch.uint8))
         tensor([0.0000, 0.2000, 1.0000])
     """
-    return images.float() / 255 if images.dtype == torch.uint8 else images.float()
+    return images.float().div_(255) if images.dtype == torch.uint8 else images.float()
 
 
 def range_of(splits: Mapping[str, Split]) -> tuple[float, float]:
