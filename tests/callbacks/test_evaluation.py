@@ -23,9 +23,14 @@ from vae_lab.training.trainer import make_trainer, quieten
 SHAPE, D = (1, 8, 8), 2
 
 
-def model():
+TRAINER = {"trainer": {"_target_": "lightning.pytorch.Trainer", "accelerator": "cpu", "max_steps": 1,
+                       "val_check_interval": 1, "log_every_n_steps": 1}}  # fmt: skip
+
+
+def model(dims=D):
     torch.manual_seed(0)
-    return VAE(encoder=MLPEncoder(SHAPE, D), decoder=MLPDecoder(SHAPE, D), likelihood=Bernoulli(), latent_dim=D)
+    parts = {"encoder": MLPEncoder(SHAPE, dims), "decoder": MLPDecoder(SHAPE, dims)}
+    return VAE(**parts, likelihood=Bernoulli(), latent_dim=dims)
 
 
 def batch(first, size):
@@ -92,6 +97,23 @@ class Units(ActiveUnits):
 
     def compute(self) -> dict[str, Tensor]:
         return {"active_units": torch.tensor(-1), "table": torch.arange(6).view(2, 3)}
+
+
+class OneByDimension(ActiveUnits):
+    """Gives a vector, of as many figures as there are latents."""
+
+    def compute(self) -> dict[str, Tensor]:
+        return {"mean_dim": torch.cat(self.means).mean(0)}
+
+
+@pytest.mark.parametrize("dims", [1, 2])
+def test_a_figure_per_dimension_is_a_list_however_many_there_are(dims):
+    evaluation, vae = Evaluation(val={}, test={"own": OneByDimension(), "elbo": RateDistortion(dims)}), model(dims)
+    trainer = make_trainer(TRAINER, callbacks=[evaluation], logger=False, enable_progress_bar=False)
+    trainer.test(vae, Batches(partial(iter, [batch(0, 50)])), verbose=False)
+    for name in ("test/mean_dim", "test/rate_dim"):
+        assert len(evaluation.figures[name]) == dims
+    assert isinstance(evaluation.figures["test/rate"], float)
 
 
 @pytest.mark.parametrize("name", ["a_second", "z_second"])

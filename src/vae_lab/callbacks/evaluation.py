@@ -34,6 +34,15 @@ def takes_reconstruction(metric: Metric) -> bool:
     return not takes(metric).keys().isdisjoint(RECONSTRUCTION)
 
 
+def computed(metric: Metric) -> Any:
+    """What the metric's ``compute`` gives, in the shape that it has.
+
+    Called on the instance, it is torchmetrics' wrapper, which makes a number of a vector of one latent.
+    """
+    with metric.sync_context():
+        return type(metric).compute(metric)
+
+
 class Evaluation(Callback):
     """Feeds a split through the metrics, batch by batch, and logs what they say as ``val/...`` or ``test/...``.
 
@@ -79,7 +88,7 @@ class Evaluation(Callback):
         """All figures of the pass by name, () each, (D,) for figures per dimension; the metrics forget it."""
         figures: dict[str, Tensor] = {}
         for name in self.names[split]:
-            found = self.metrics[split][name].compute()
+            found = computed(self.metrics[split][name])
             for figure, value in (found if isinstance(found, dict) else {name: found}).items():
                 figures[f"{name}_{figure}" if figure in figures else figure] = torch.as_tensor(value).detach()
         self.metrics[split].reset()
