@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 import torch
-from lightning.pytorch import Trainer
+from lightning.pytorch import Callback, Trainer
 from torch import Tensor
 from torchmetrics import MeanSquaredError, Metric
 
@@ -161,6 +161,40 @@ def test_nothing_of_a_pass_is_kept(split):
         held = [value for name in metric._defaults if isinstance(value := getattr(metric, name), list)]
         assert not any(held)
         assert metric._computed is None
+
+
+class Living(Callback):
+    """Counts the tensors that live before each training step, but for single figures."""
+
+    def __init__(self):
+        self.counts = []
+
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+        self.counts.append(sum(type(found) is Tensor and found.numel() > 4 for found in gc.get_objects()))
+
+
+def living_at_each_step(config):
+    """Tensors before each step of a training, without the collector, which would find reference cycles some time."""
+    parts, living = assemble(config), Living()
+    callbacks = [*parts.remedies, parts.evaluation, living]
+    trainer = make_trainer(config, callbacks=callbacks, logger=False, enable_progress_bar=False)
+    gc.collect()
+    gc.disable()
+    try:
+        trainer.fit(parts.model, datamodule=parts.data)
+    finally:
+        gc.enable()
+    return living.counts
+
+
+def test_ten_validations_leave_nothing_behind(compose_config):
+    quieten()
+    often, once = (
+        living_at_each_step(compose_config("trainer.max_steps=11", f"trainer.val_check_interval={interval}"))
+        for interval in (1, 11)
+    )
+    assert len(often) == 11
+    assert all(after <= without for after, without in zip(often, once, strict=True))
 
 
 def test_figures_of_a_validation_reach_other_callbacks_and_the_curves(trained):

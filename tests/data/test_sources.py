@@ -185,7 +185,7 @@ def test_all_kinds_of_eight_bits_are_read(mode, colour, tmp_path):
 
 def test_a_folder_without_val_holds_out_a_tenth_of_train(tmp_path):
     for split, counts in (("train", {"cat": 60, "dog": 50}), ("test", {"dog": 12})):
-        for number, (name, count) in enumerate(counts.items()):
+        for name, count in counts.items():
             pictures(tmp_path / split / name, (200 if name == "dog" else 0, 0, 0), count)
     data = ImageFolder(str(tmp_path), size=8, batch_size=4)
     assert {name: len(split.images) for name, split in data.splits.items()} == {"train": 99, "val": 11, "test": 12}
@@ -220,7 +220,7 @@ def test_a_folder_called_train_alone_is_cut(tmp_path):
 def test_a_train_folder_too_small_to_hold_out_from_is_refused(tmp_path):
     for name in ("train", "test"):
         pictures(tmp_path / name, (0, 0, 0), 15)
-    with pytest.raises(ValueError, match="train: holds 15 images; must be at least 20 to be cut into train, val$"):
+    with pytest.raises(ValueError, match=r"train: holds 15 images; must be at least 20 to be cut into train, val$"):
         ImageFolder(str(tmp_path), size=8)
 
 

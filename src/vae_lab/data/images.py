@@ -220,9 +220,18 @@ class ImageData(LightningDataModule):
 
     def eval_stream(self, name: str) -> Iterator[Batch]:
         """All images of a split, in order, in nearly equal batches of at most ``eval_batch_size``."""
-        size = len(self.splits[name].images)
-        for indices in torch.arange(size).tensor_split(math.ceil(size / self.eval_batch_size)):
+        for indices in self.eval_cuts(name):
             yield self.batch(name, indices)
+
+    def eval_cuts(self, name: str) -> tuple[Tensor, ...]:
+        """The indices of each batch of a split."""
+        size = len(self.splits[name].images)
+        return torch.arange(size).tensor_split(math.ceil(size / self.eval_batch_size))
+
+    @property
+    def smallest_eval_batch(self) -> int:
+        """How many images the smallest batch of evaluation has."""
+        return min(len(indices) for name in ("val", "test") for indices in self.eval_cuts(name))
 
     def train_dataloader(self) -> "Batches":
         assert self.trainer is not None

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from vae_lab.callbacks import Evaluation, Remedy
-from vae_lab.checks import ConfigError, choice, integer, one_line
+from vae_lab.checks import ConfigError, choice, integer, number, one_line
 from vae_lab.config.build import build, naming
 from vae_lab.data import ImageData
 from vae_lab.elbo.likelihoods import Likelihood
@@ -33,6 +33,13 @@ class Parts:
         return max(remedy.end for remedy in self.remedies)
 
 
+NONNEGATIVE = {
+    "lr",
+    "weight_decay",
+    "momentum",
+    "dampening",
+    "eps",
+}  # numbers of torch's optimizers, which let NaN pass
 # config groups, each of one callback or none, and their options that leave training as it is
 REMEDIES = {"annealing": "constant", "free_bits": "off", "control": "off", "inference": "joint"}
 
@@ -56,6 +63,8 @@ def build_model(config: Mapping[str, Any], image_shape: tuple[int, int, int]) ->
         lr_decay = about.pop("lr_decay", "none")
         with naming("optimizer"):
             choice("lr_decay", lr_decay, DECAYS)
+            for name in NONNEGATIVE & about.keys():
+                number(name, about[name], low=0)
         optimizer = build(about, "optimizer", torch.optim.Optimizer)
         extra = {"likelihood": likelihood, "optimizer": optimizer, "lr_decay": lr_decay, "seed": config["seed"]}
         model: VAE = build(config["model"], "model", VAE, **networks, **extra)
@@ -131,6 +140,9 @@ def check_fit(data: ImageData, model: VAE) -> None:
     if data.batch_size < model.min_batch_size:
         allowed = f"{type(model).__name__} needs at least {model.min_batch_size} images in a batch"
         raise ConfigError.setting("data.batch_size", data.batch_size, allowed)
+    if data.smallest_eval_batch < model.min_eval_batch_size:
+        allowed = f"{type(model).__name__} needs at least {model.min_eval_batch_size} images in each batch"
+        raise ConfigError.setting("data.eval_batch_size", data.eval_batch_size, allowed)
     check_networks(data, model)
 
 
