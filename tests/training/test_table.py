@@ -52,10 +52,10 @@ ROWS = list(product(MODELS, LIKELIHOODS, DECODERS, KINDS, (1, 4)))
 
 def refusal(model, likelihood, decoder, kind, latent_dim):
     """The words by which a combination is refused; None where it trains."""
-    if model == "delta_vae" and latent_dim == 1:
-        return "must divide latent_dim=1"
     if (decoder, kind) in CANNOT:
         return CANNOT[decoder, kind]
+    if model == "delta_vae" and latent_dim == 1:
+        return "must divide latent_dim=1"
     if likelihood in UNIT_INTERVAL and kind == "real numbers":
         return "use likelihood=gaussian"
     if likelihood == "discretized_logistic" and kind not in LEVELS:
