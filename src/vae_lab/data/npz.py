@@ -9,7 +9,7 @@ from torch import Tensor
 
 from vae_lab.checks import ArgumentError
 from vae_lab.data.arrays import Array, files_of, read_arrays, read_images, read_whole_numbers
-from vae_lab.data.images import FEWEST, ImageData, Split, random_split, tenths
+from vae_lab.data.images import ImageData, Split, random_split, tenths
 
 IMAGE_NAMES = {
     "all": ("images", "x", "data"),
