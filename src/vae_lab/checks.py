@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
+LARGEST = 3.4028234e38  # what float32 holds: numbers become coefficients of a model
 VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
@@ -97,7 +98,7 @@ class Interrupted(BaseException):
 
 
 def number(name: str, value: Any, *, low: float = -math.inf, above: float = -math.inf, high: float = math.inf) -> float:
-    """Return ``value`` as a float when it is finite, ``>= low``, ``> above`` and ``<= high``.
+    """Return ``value`` as a float when it is finite in float32, ``>= low``, ``> above`` and ``<= high``.
 
     Raises:
         ArgumentError: when it is not, naming the argument, its value and what is allowed.
@@ -107,8 +108,10 @@ def number(name: str, value: Any, *, low: float = -math.inf, above: float = -mat
         4.0
     """
     real = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if real and math.isfinite(value) and low <= value <= high and value > above:
+    if real and abs(value) <= LARGEST and low <= value <= high and value > above:
         return float(value)
+    if real and LARGEST < abs(value) < math.inf:
+        raise ArgumentError(name, value, f"must lie within ±{LARGEST:.2g}, as float32 does")
     bounds = [f"{sign} {bound:g}" for sign, bound in ((">=", low), (">", above), ("<=", high)) if math.isfinite(bound)]
     raise ArgumentError(name, value, f"must be a finite number{' ' + ' and '.join(bounds) if bounds else ''}")
 

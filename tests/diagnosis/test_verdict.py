@@ -114,10 +114,11 @@ def measured(model):
     for indices in torch.arange(N).split(250):
         part = x[indices]
         output = model.test_step(Batch(part, indices), 0)
+        terms = output.terms
         metrics["rate"].update(output.loss, output.terms.rate, output.terms.distortion)
         metrics["active"].update(output.terms.mean)
         metrics["mi"].update(indices, output.terms.mean, output.terms.stddev, output.terms.z, output.terms.rate)
-        metrics["gap"].update(indices, part, output.terms.z, output.terms.distortion)
+        metrics["gap"].update(indices, part, terms.z, terms.distortion, terms.mean, terms.stddev)
     return {name: value for metric in metrics.values() for name, value in metric.compute().items()}
 
 

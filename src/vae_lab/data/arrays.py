@@ -72,7 +72,7 @@ def read_images(path: Path, name: str, array: Array) -> Images:
         raise ArgumentError("path", path, f"{name} holds {len(array)} images; must be at least {FEWEST}")
     images = in_place(array) if isinstance(array, np.memmap) else in_memory(array)
     if bad := bad_images(images):
-        raise ArgumentError("path", path, f"{name} holds NaN or infinite values in {bad} images")
+        raise ArgumentError("path", path, f"{name} holds NaN or infinite values in {bad} images, read as float32")
     return images
 
 
@@ -80,7 +80,9 @@ def in_memory(array: Array) -> Tensor:
     """An array of images as uint8, black and white of bool as 0 and 255, or as float32."""
     if array.dtype == np.bool_:
         array = array.astype(np.uint8) * 255
-    return channels_first(torch.from_numpy(array if array.dtype == np.uint8 else array.astype(np.float32))).contiguous()
+    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is refused as such
+        images = array if array.dtype == np.uint8 else array.astype(np.float32)
+    return channels_first(torch.from_numpy(images)).contiguous()
 
 
 def in_place(array: Array) -> Rows:

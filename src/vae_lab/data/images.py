@@ -5,9 +5,10 @@ or on disk. Batches are float32.
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
+from pathlib import Path
 from typing import ClassVar, NamedTuple
 
 import numpy as np
@@ -21,6 +22,7 @@ from vae_lab.data.batch import Batch
 from vae_lab.data.rows import Images, Rows, chunks
 
 FEWEST = 10  # images in a split
+LARGEST = float(torch.finfo(torch.float32).max)
 SPLIT_SEED = 0  # splits and static binarisation are part of the data set: they do not follow the run's seed
 
 
@@ -60,7 +62,7 @@ def pixels(images: Tensor) -> Tensor:
         >>> pixels(torch.tensor([0, 51, 255], dtype=torch.uint8))
         tensor([0.0000, 0.2000, 1.0000])
     """
-    return images.float() / 255 if images.dtype == torch.uint8 else images.float()
+    return images.float().div_(255) if images.dtype == torch.uint8 else images.float()
 
 
 def range_of(splits: Mapping[str, Split]) -> tuple[float, float]:
@@ -80,16 +82,22 @@ def random_split(whole: Split, sizes: dict[str, int]) -> dict[str, Split]:
     return {name: whole.part(part) for name, part in parts}
 
 
-def tenths(n: int) -> dict[str, int]:
-    """Sizes of train, val and test: 80, 10 and 10 per cent of ``n``, but at least ``FEWEST``.
+def tenths(n: int, path: Path, held_out: Iterable[str] = ("val", "test")) -> dict[str, int]:
+    """Sizes of the splits that ``n`` images are cut into: a tenth, at least ``FEWEST``, for each that is ``held_out``.
 
     Raises:
-        ValueError: when ``n`` is too small for that.
+        ArgumentError: when that leaves fewer than ``FEWEST`` for ``train``; ``path`` is where they come from.
+
+    Example:
+        >>> tenths(150, Path("digits.npz"))
+        {'train': 120, 'val': 15, 'test': 15}
     """
-    if n < 3 * FEWEST:
-        raise ValueError(f"path: holds {n} images; must be at least {3 * FEWEST} to be cut into train, val and test")
-    held_out = max(n // 10, FEWEST)
-    return {"train": n - 2 * held_out, "val": held_out, "test": held_out}
+    sizes = dict.fromkeys(held_out, max(n // 10, FEWEST))
+    left, fewest = n - sum(sizes.values()), FEWEST * (len(sizes) + 1)
+    if left < FEWEST:
+        parts = ", ".join(["train", *sizes])
+        raise ArgumentError("path", path, f"holds {n} images; must be at least {fewest} to be cut into {parts}")
+    return {"train": left, **sizes}
 
 
 class ImageData(LightningDataModule):
@@ -123,6 +131,8 @@ class ImageData(LightningDataModule):
         if batch_size > len(train):
             raise ArgumentError("batch_size", batch_size, f"must be at most the training set's {len(train)} images")
         low, high = range_of(self.splits)
+        if max(-low, high) > LARGEST:
+            raise ValueError(f"pixels reach from {low:g} to {high:g}; must lie within ±{LARGEST:.2g}, as float32 does")
         if binarize != "none" and (low < 0 or high > 1):
             raise ArgumentError(
                 "binarize", binarize, f"needs pixels in [0, 1], the data reach from {low:g} to {high:g}"
@@ -210,9 +220,18 @@ class ImageData(LightningDataModule):
 
     def eval_stream(self, name: str) -> Iterator[Batch]:
         """All images of a split, in order, in nearly equal batches of at most ``eval_batch_size``."""
-        size = len(self.splits[name].images)
-        for indices in torch.arange(size).tensor_split(math.ceil(size / self.eval_batch_size)):
+        for indices in self.eval_cuts(name):
             yield self.batch(name, indices)
+
+    def eval_cuts(self, name: str) -> tuple[Tensor, ...]:
+        """The indices of each batch of a split."""
+        size = len(self.splits[name].images)
+        return torch.arange(size).tensor_split(math.ceil(size / self.eval_batch_size))
+
+    @property
+    def smallest_eval_batch(self) -> int:
+        """How many images the smallest batch of evaluation has."""
+        return min(len(indices) for name in ("val", "test") for indices in self.eval_cuts(name))
 
     def train_dataloader(self) -> "Batches":
         assert self.trainer is not None

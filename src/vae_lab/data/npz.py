@@ -1,7 +1,7 @@
 """A person's own arrays: an .npz file in memory, or .npy files that stay on disk."""
 
 from collections.abc import Mapping
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from vae_lab.checks import ArgumentError
 from vae_lab.data.arrays import Array, files_of, read_arrays, read_images, read_whole_numbers
-from vae_lab.data.images import FEWEST, ImageData, Split, random_split, tenths
+from vae_lab.data.images import ImageData, Split, random_split, tenths
 
 IMAGE_NAMES = {
     "all": ("images", "x", "data"),
@@ -32,7 +32,7 @@ FACTOR_NAMES = {
 KNOWN = {name for table in (IMAGE_NAMES, LABEL_NAMES, FACTOR_NAMES) for names in table.values() for name in names}
 
 
-@cache
+@lru_cache(maxsize=1)
 def load(path: Path, modified_ns: tuple[int, ...]) -> dict[str, Split]:
     """Read, check and split the arrays. ``modified_ns`` only keeps the cache true when a file changes.
 
@@ -42,13 +42,12 @@ def load(path: Path, modified_ns: tuple[int, ...]) -> dict[str, Split]:
     arrays, found = read_arrays(path, KNOWN)
     splits = {part: read_split(path, arrays, part) for part in IMAGE_NAMES}
     if (everything := splits["all"]) is not None:
-        return random_split(everything, tenths(len(everything.images)))
+        return random_split(everything, tenths(len(everything.images), path))
     if (train := splits["train"]) is None:
         names = ", ".join(IMAGE_NAMES["all"] + IMAGE_NAMES["train"])
         raise ArgumentError("path", path, f"holds {', '.join(found) or 'nothing'}; needs images under one of: {names}")
     missing = [part for part in ("val", "test") if splits[part] is None]
-    held_out = {part: max(len(train.images) // 10, FEWEST) for part in missing}
-    sizes = {"train": len(train.images) - sum(held_out.values()), **held_out}
+    sizes = tenths(len(train.images), path, missing)
     whole = {part: split for part, split in splits.items() if split is not None}
     return check_alike(path, {**whole, **random_split(train, sizes)})
 

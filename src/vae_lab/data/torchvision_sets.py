@@ -2,7 +2,8 @@
 
 import contextlib
 import io
-from functools import cache
+from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ ADVICE = {
 }
 
 
-@cache
+@lru_cache(maxsize=1)  # a sweep over data sets keeps no more than the last one
 def load(name: str, root: str, held_out: int) -> dict[str, Split]:
     """Train and test as published; the last ``held_out`` training images are the validation split.
 
@@ -28,7 +29,7 @@ def load(name: str, root: str, held_out: int) -> dict[str, Split]:
         ValueError: when the files are not there and cannot be downloaded, or are corrupt; says what to do.
     """
     try:
-        with contextlib.redirect_stdout(io.StringIO()):
+        with contextlib.redirect_stdout(io.StringIO()), no_empty_folders(Path(root, name, "raw")):
             train, test = (tensors(getattr(datasets, name)(root, train=part, download=True)) for part in (True, False))
     except Exception as error:  # torchvision raises whatever urllib, gzip, pickle or its own checks raise
         advice = ADVICE[name].format(root=Path(root).absolute())
@@ -41,6 +42,19 @@ def load(name: str, root: str, held_out: int) -> dict[str, Split]:
         ) from error
     (images, labels), cut = train, len(train[0]) - held_out
     return {"train": Split(images[:cut], labels[:cut]), "val": Split(images[cut:], labels[cut:]), "test": Split(*test)}
+
+
+@contextlib.contextmanager
+def no_empty_folders(path: Path) -> Iterator[None]:
+    """Remove, when the block fails, what it has left empty of ``path`` and the folders above."""
+    new = [folder for folder in (path, *path.parents) if not folder.is_dir()]
+    try:
+        yield
+    except BaseException:
+        for folder in new:
+            with contextlib.suppress(OSError):  # not there, or not empty
+                folder.rmdir()
+        raise
 
 
 def tensors(dataset: Any) -> tuple[Tensor, Tensor]:

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from vae_lab.callbacks import Evaluation, Remedy
-from vae_lab.checks import ConfigError, choice, integer, one_line
+from vae_lab.checks import ConfigError, choice, integer, number, one_line
 from vae_lab.config.build import build, maker, naming
 from vae_lab.data import ImageData
 from vae_lab.elbo.likelihoods import Likelihood
@@ -36,6 +36,8 @@ class Parts:
 MOST_THREADS = 1024  # torch ends the process where the system has no more
 REQUIRED = ("data", "model", "encoder", "decoder", "likelihood", "annealing", "metrics", "optimizer", "trainer")
 
+# numbers of torch's optimizers, which let NaN pass
+NONNEGATIVE = {"lr", "weight_decay", "momentum", "dampening", "eps"}
 # config groups, each of one callback or none, and their options that leave training as it is
 REMEDIES = {"annealing": "constant", "free_bits": "off", "control": "off", "inference": "joint"}
 
@@ -59,6 +61,8 @@ def build_model(config: Mapping[str, Any], image_shape: tuple[int, int, int]) ->
         lr_decay = about.pop("lr_decay", "none")
         with naming("optimizer"):
             choice("lr_decay", lr_decay, DECAYS)
+            for name in NONNEGATIVE & about.keys():
+                number(name, about[name], low=0)
         optimizer = maker(about, "optimizer", torch.optim.Optimizer)
         extra = {"likelihood": likelihood, "optimizer": optimizer, "lr_decay": lr_decay, "seed": config["seed"]}
         model: VAE = build(config["model"], "model", VAE, **networks, **extra)
@@ -148,6 +152,9 @@ def check_fit(data: ImageData, model: VAE) -> None:
     if data.batch_size < model.min_batch_size:
         allowed = f"{type(model).__name__} needs at least {model.min_batch_size} images in a batch"
         raise ConfigError.setting("data.batch_size", data.batch_size, allowed)
+    if data.smallest_eval_batch < model.min_eval_batch_size:
+        allowed = f"{type(model).__name__} needs at least {model.min_eval_batch_size} images in each batch"
+        raise ConfigError.setting("data.eval_batch_size", data.eval_batch_size, allowed)
     check_networks(data, model)
 
 

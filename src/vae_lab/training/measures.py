@@ -93,8 +93,9 @@ def offers(model: VAE, data: ImageData) -> dict[str, Any]:
     """What the constructor of a metric may ask for by name.
 
     ``latent_dim`` is D, ``image_shape`` (C, H, W), ``data_range`` the largest minus the least pixel, ``seed`` the run's
-    seed; ``distortion`` maps z (B, D) and x (B, C, H, W) to -log p(x|z), (B,); ``log_weights`` maps x, the images'
-    indices (B,) and the numbers of the samples (k,) to log p(x,z) - log q(z|x), (k, B).
+    seed; ``distortion`` maps z (B, D) and x (B, C, H, W) to -log p(x|z), (B,); ``log_prior`` maps z (B, D) to log p(z),
+    (B,); ``log_weights`` maps x, the images' indices (B,) and the numbers of the samples (k,) to
+    log p(x,z) - log q(z|x), (k, B).
     """
     low, high = data.value_range
     return {
@@ -103,6 +104,7 @@ def offers(model: VAE, data: ImageData) -> dict[str, Any]:
         "data_range": max(high - low, 1e-6),
         "seed": model.seed,
         "distortion": partial(distortion, model),
+        "log_prior": partial(log_prior, model),
         "log_weights": partial(log_weights, model),
     }
 
@@ -110,6 +112,11 @@ def offers(model: VAE, data: ImageData) -> dict[str, Any]:
 def distortion(model: VAE, z: Tensor, x: Tensor) -> Tensor:
     """-log p(x|z), (B,), of latents z (B, D) and images x (B, C, H, W)."""
     return -model.likelihood.log_prob(model.predict(z, x), x)
+
+
+def log_prior(model: VAE, z: Tensor) -> Tensor:
+    """log p(z), (B,), of latents z (B, D)."""
+    return model.prior.log_prob(z.to(model.kl_weight))
 
 
 def log_weights(model: VAE, x: Tensor, indices: Tensor, samples: Tensor) -> Tensor:
