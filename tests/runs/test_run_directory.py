@@ -20,10 +20,10 @@ def test_collapse_in_words(tmp_path):
 
 
 def test_the_diagnosis_rests_on_the_curves(tmp_path):
-    known = result(metrics={"test/rate": 0.01}, objective=OBJECTIVE, steps=40)
+    known = result(metrics={"test/rate": 0.01}, objective=OBJECTIVE, steps=400)
     assert Run(tmp_path, known).cause.kind == "unknown"
     file = CurveFile(tmp_path)
-    for step, rate, weight in ((20, 4.0, 0.4), (40, 0.01, 1.0)):
+    for step, rate, weight in ((200, 4.0, 0.4), (400, 0.01, 1.0)):
         file.append(step, {"val/rate": rate, "coef/kl_weight": weight})
     assert Run(tmp_path, known).cause.kind == "fell"
 

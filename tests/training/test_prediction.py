@@ -21,7 +21,7 @@ def test_a_row_is_the_water_filling_solution():
     row = predict(GAUSSIAN).row(3.0)
     assert (row.directions, row.latents) == (2, 2)  # 8 and 4 lie above 3
     assert row.rate == pytest.approx(0.5 * (np.log(8 / 3) + np.log(4 / 3)), rel=1e-5)
-    assert row.squared_error == pytest.approx(3 + 3 + 2 + 1 + 0.4 + 0.2, rel=1e-5)
+    assert row.squared_error == pytest.approx(1.5 + 1.5 + 1 + 0.5 + 0.2 + 0.1, rel=1e-5)
 
 
 def test_the_rows_reach_from_all_on_to_all_off():

@@ -76,14 +76,14 @@ class Run:
 
     @cached_property
     def diagnosis(self) -> Diagnosis | None:
-        """The diagnosis of a finished run, None for others."""
-        if not self.finished or self.result.objective is None:
+        """The diagnosis of a run that finished or diverged, None for others."""
+        if self.result.status not in ("finished", "diverged") or self.result.objective is None:
             return None
         return diagnose(evidence_of(self.result, self.result.objective, read_curves(self.directory)))
 
     @property
     def cause(self) -> Cause | None:
-        """The cause of its collapse, None where it did not collapse."""
+        """The cause of its collapse, or of its divergence; None where it did not collapse."""
         return self.diagnosis.cause if self.diagnosis and self.diagnosis.cause.kind != "none" else None
 
     @property
