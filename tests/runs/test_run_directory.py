@@ -28,6 +28,15 @@ def test_the_diagnosis_rests_on_the_curves(tmp_path):
     assert Run(tmp_path, known).cause.kind == "fell"
 
 
+def test_a_run_that_diverged_has_a_diagnosis_from_its_last_finite_curves(tmp_path):
+    known = result(status="diverged", verdict=None, diverged_step=400, objective=OBJECTIVE)
+    assert Run(tmp_path, known).cause.kind == "unknown"
+    file = CurveFile(tmp_path)
+    for step, rate in ((200, 4.0), (375, 1e8), (400, float("nan"))):
+        file.append(step, {"train/rate": rate})
+    assert Run(tmp_path, known).cause.kind == "overflow"
+
+
 def test_runs_that_did_not_finish_have_no_diagnosis(tmp_path):
     assert Run(tmp_path, result(objective=None)).diagnosis is None
     assert Run(tmp_path, result(status="failed", objective=OBJECTIVE)).diagnosis is None

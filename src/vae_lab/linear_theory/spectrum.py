@@ -18,8 +18,8 @@ Floats = NDArray[np.float64]
 
 BLOCK = 4_000_000  # values that are held in float64 at a time: the bound of memory
 ALL = 3000  # up to this many eigenvalues that are not 0, all are computed
-FIRST = 256  # how many are computed beyond, at least
-POWER_ITERATIONS = 7  # of the randomised method, which is exact to some 1e-4 then
+FIRST = 128  # how many are computed beyond, at least
+POWER_ITERATIONS = 7  # of the randomised method, which is exact to some 1e-3 then
 
 
 def spectrum(images: NDArray[Any], pixel_variance: Floats, first: int = FIRST) -> Floats:
@@ -77,7 +77,7 @@ def largest(images: NDArray[Any], mean: Floats, scale: Floats, first: int, rank:
     x = ((images - mean.astype(np.float32)) * scale.astype(np.float32)).astype(np.float32, copy=False)
     total = sum(float(np.square(x[rows], dtype=np.float64).sum()) for rows in blocks(*x.shape)) / len(x)
     count = min(first, rank)
-    singular = randomized_svd(x, count, n_oversamples=count // 2, n_iter=POWER_ITERATIONS, random_state=0)[1]
+    singular = randomized_svd(x, count, n_oversamples=count, n_iter=POWER_ITERATIONS, random_state=0)[1]
     values = np.square(singular, dtype=np.float64) / len(x)
     rest = np.full(rank - count, max(total - values.sum(), 0.0) / max(rank - count, 1))
     return np.concatenate([values, rest])
