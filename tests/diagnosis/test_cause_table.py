@@ -25,7 +25,7 @@ CASES = {  # (kind, β over the linear limit, overrides)
     "large β, optimal σ²": ("beta", 1.2, ["likelihood=gaussian_optimal"]),
     "large β, linear": ("beta", 1.2, LINEAR),
     "near": ("near", 0.9, ["likelihood=bernoulli", *SLOW]),
-    "near, Gaussian": ("near", 0.8, ["likelihood=gaussian", *SLOW]),
+    "near, Gaussian": ("near", 0.9, ["likelihood=gaussian", *SLOW]),
     "20 steps": ("short", None, ["trainer.max_steps=20", "trainer.val_check_interval=10"]),
     "20 steps, learnt σ²": ("short", None, ["trainer.max_steps=20", "likelihood=gaussian_learned"]),
     "slow": ("short", None, ["optimizer.lr=1e-5"]),
@@ -45,12 +45,12 @@ CASES = {  # (kind, β over the linear limit, overrides)
 
 
 def colours(folder):
-    """600 images (3, 8, 8) of a soft spot: its place, its colour and the brightness behind it vary."""
+    """600 images (8, 8, 3) of a soft spot: its place, its colour and the brightness behind it vary."""
     rng = np.random.default_rng(0)
     place, colour, ground = rng.uniform(1, 6, (600, 2, 1, 1)), rng.random((600, 3, 1, 1)), rng.random((600, 1, 1, 1))
     y, x = np.mgrid[:8, :8]
     spot = np.exp(-((y - place[:, :1]) ** 2 + (x - place[:, 1:]) ** 2) / 4)
-    images = (0.3 * ground + 0.7 * spot * colour).astype(np.float32)
+    images = (0.3 * ground + 0.7 * spot * colour).astype(np.float32).transpose(0, 2, 3, 1)
     np.savez(folder / "colours.npz", x_train=images[:400], x_val=images[400:500], x_test=images[500:])
     return ["data=npz", f"data.path={folder / 'colours.npz'}"]
 
