@@ -25,12 +25,21 @@ def test_collapse_in_words(tmp_path):
 
 
 def test_the_diagnosis_rests_on_the_curves(tmp_path):
-    known = result(metrics={"test/rate": 0.01}, objective=OBJECTIVE, steps=40)
+    known = result(metrics={"test/rate": 0.01}, objective=OBJECTIVE, steps=400)
     assert Run(tmp_path, known).cause.kind == "unknown"
     file = CurveFile(tmp_path)
-    for step, rate, weight in ((20, 4.0, 0.4), (40, 0.01, 1.0)):
+    for step, rate, weight in ((200, 4.0, 0.4), (400, 0.01, 1.0)):
         file.append(step, {"val/rate": rate, "coef/kl_weight": weight})
     assert Run(tmp_path, known).cause.kind == "fell"
+
+
+def test_a_run_that_diverged_has_a_diagnosis_from_its_last_finite_curves(tmp_path):
+    known = result(status="diverged", verdict=None, diverged_step=400, objective=OBJECTIVE)
+    assert Run(tmp_path, known).cause.kind == "unknown"
+    file = CurveFile(tmp_path)
+    for step, rate in ((200, 4.0), (375, 1e8), (400, float("nan"))):
+        file.append(step, {"train/rate": rate})
+    assert Run(tmp_path, known).cause.kind == "overflow"
 
 
 def test_runs_that_did_not_finish_have_no_diagnosis(tmp_path):

@@ -190,7 +190,8 @@ def test_a_loss_that_is_no_number_stops_the_run_at_its_step(compose_config, tmp_
     result = execute(compose_config("trainer.max_steps=1000"), tmp_path)
     assert (result.status, result.diverged_step) == ("diverged", 7)
     assert len(curve(tmp_path, "train/loss")) < 5
-    assert Result.read(tmp_path).status == "diverged"
+    recorded = Result.read(tmp_path)
+    assert (recorded.status, recorded.objective.learning_rate) == ("diverged", 1e-3)  # what its diagnosis rests on
 
 
 def test_bernoulli_on_other_pixels_is_refused(compose_config, tmp_path):

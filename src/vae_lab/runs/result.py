@@ -42,6 +42,8 @@ class Objective:
     autoregressive: bool = False
     linear: bool = False
     spectrum: list[float] = field(default_factory=list)
+    collapsed_variance: float | None = None  # σ² of the collapsed state, in whose units the spectrum is
+    learning_rate: float | None = None  # before any decay; None for an optimizer without one
     schedule_end: int = 0
     plain_elbo: bool = True  # prior N(0, I), and no term beside distortion and rate
     rate_weight_key: str | None = None  # the config key of the rate's weight

@@ -143,14 +143,15 @@ class Run:
 
     @cached_property
     def diagnosis(self) -> Diagnosis | None:
-        """The diagnosis of a finished run, None for others and where the curves cannot be read."""
-        if not self.finished or self.result.objective is None or self.problem:
+        """The diagnosis of a run that finished or diverged; None for others and where the curves cannot be read."""
+        diagnosed = self.result.status in ("finished", "diverged") and not self.problem
+        if not diagnosed or self.result.objective is None:
             return None
         return diagnose(evidence_of(self.result, self.result.objective, self.curves))
 
     @property
     def cause(self) -> Cause | None:
-        """The cause of its collapse, None where it did not collapse."""
+        """The cause of its collapse, or of its divergence; None where it did not collapse."""
         return self.diagnosis.cause if self.diagnosis and self.diagnosis.cause.kind != "none" else None
 
     @property

@@ -26,7 +26,7 @@ from vae_lab.training.coefficients import late_schedules
 from vae_lab.training.loading import recipe_of
 from vae_lab.training.loggers.opening import check_loggers, close_loggers, open_loggers
 from vae_lab.training.objective import mean_image_distortion
-from vae_lab.training.record import now, theory_of, versions
+from vae_lab.training.record import now, objective_of, theory_of, versions
 from vae_lab.training.trainer import lengths, make_trainer, quieten, set_threads
 
 log = logging.getLogger(__name__)
@@ -92,6 +92,7 @@ def execute(
         result = replace(result, status="finished", **figures)
     except Diverged as error:
         result = replace(result, status="diverged", reason=str(error), diverged_step=error.step)
+        result = replace(result, objective=objective_of(parts))
         log.warning("diverged: %s", error)
     except BaseException as error:
         result = replace(result, status="failed", reason=reason_of(error, directory))
