@@ -11,7 +11,19 @@ import vae_lab
 
 PACKAGE = Path(vae_lab.__file__).parent
 FLOORS = [  # from the ground up: each may import those that stand before it
-    *("checks", "noise", "diagnosis", "config", "elbo", "data", "metrics", "networks", "models", "linear_theory"),
+    *(
+        "checks",
+        "noise",
+        "endings",
+        "diagnosis",
+        "config",
+        "elbo",
+        "data",
+        "metrics",
+        "networks",
+        "models",
+        "linear_theory",
+    ),
     *("callbacks", "figures", "runs", "console", "training", "sweep", "report"),
 ]
 DOORS = ("__init__", "__main__", "cli", "diagnose", "evaluate", "theory", "preview", "list")

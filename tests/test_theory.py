@@ -49,6 +49,15 @@ def test_bernoulli_counts_directions_only(tmp_path):
     assert (tmp_path / "mine.png").is_file()
 
 
+def test_a_learnt_variance_has_a_column_and_its_own_limit(place):
+    done = call("data=npz", "data.path=a.npz", "model.latent_dim=3", "likelihood=gaussian_learned", cwd=place)
+    assert done.returncode == 0, done.stderr
+    rows = {line.split()[0]: line.split() for line in done.stdout.splitlines() if " of 3" in line}
+    assert rows["1"] == ["1", "*", "4", "3", "of", "3", "0.2667", "0.2667", "3.022", "1.600"]
+    assert "linear limit: from β = 3.077 (at σ² = 1.3, the variance of a pixel) on" in " ".join(done.stdout.split())
+    assert "σ² is learnt" in done.stdout
+
+
 @pytest.mark.parametrize("command", ["theory", "preview"])
 def test_own_settings_and_modules(command, tmp_path):
     """--config-dir and --allow, as the main command takes them."""

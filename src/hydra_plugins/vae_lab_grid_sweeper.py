@@ -4,7 +4,6 @@ It is a Hydra plugin, and so lies in Hydra's namespace package: a thin shell ove
 only when it sweeps. Every launcher works below it.
 """
 
-import sys
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -39,10 +38,11 @@ class GridSweeper(BasicSweeper):
             RunFailed: at the end, when runs failed.
         """
         from vae_lab.checks import Interrupted, RunFailed
-        from vae_lab.config.build import allow_flags
         from vae_lab.config.compose import container
+        from vae_lab.config.names import as_written, key_and_text
+        from vae_lab.config.options import options_now
         from vae_lab.report.show import finish
-        from vae_lab.sweep.grid import check_directories, dotted, expand
+        from vae_lab.sweep.grid import check_free, check_names, claim, dotted, expand
         from vae_lab.sweep.record import begin, end
         from vae_lab.training.coefficients import sweep_warning
         from vae_lab.training.run import check
@@ -55,15 +55,19 @@ class GridSweeper(BasicSweeper):
         known_keys = cache(lambda groups: dotted(self.compose(list(groups))))
         jobs, swept = expand(parser, self.params or {}, arguments, known_keys)
         directory = Path(self.config.hydra.sweep.dir)
+        check_free(directory)
+        jobs = [[*job, *self.own_name(job, swept)] for job in jobs]
         configs = [self.compose(job) for job in jobs]
         names = [directory_name(config, number) for number, config in enumerate(configs)]
-        check_directories(directory, names)
+        check_names(directory, names)
         quieten()
         if late := sweep_warning([check(container(config)) for config in configs]):
             print(f"note: {late}")
-        directory.mkdir(parents=True, exist_ok=True)
+        claim(directory)
         OmegaConf.save(self.config, directory / "multirun.yaml")
-        begin(directory, names, swept, [*allow_flags(), *sys.argv[1:]])
+        shared = [argument for argument in arguments if key_and_text(argument)[0] not in swept]
+        typed = [o for o in as_written(self.config.hydra.overrides.hydra) if not o.startswith("hydra.mode=")]
+        begin(directory, names, swept, [*options_now(self.config.hydra), "-m", *typed, *arguments], shared)
         size = self.max_batch_size or len(jobs)
         try:
             for start in range(0, len(jobs), size):
@@ -76,11 +80,31 @@ class GridSweeper(BasicSweeper):
         if failed:
             raise RunFailed(failed)
 
+    def own_name(self, job: list[str], swept: list[str]) -> list[str]:
+        """The override that names a job's directory by what was swept; none where a person has named it."""
+        from vae_lab.config.names import job_name, quoted
+
+        assert self.config is not None
+        written = OmegaConf.to_container(self.config.hydra.sweep, resolve=False)["subdir"]  # type: ignore[call-overload, index]
+        return [f"hydra.sweep.subdir={quoted(job_name(job, swept))}"] if "vae_lab.run_name:" in str(written) else []
+
     def compose(self, overrides: list[str]) -> DictConfig:
-        """The config of a job with these overrides, Hydra's part included."""
+        """The config of a job with these overrides, Hydra's part included.
+
+        Raises:
+            ConfigError: in the words of this job, where they fit nowhere.
+        """
+        from hydra.errors import HydraException
+
+        from vae_lab.config.explain import explain
+
         assert self.hydra_context is not None
         assert self.config is not None
-        return self.hydra_context.config_loader.load_sweep_config(self.config, overrides)
+        loader: Any = self.hydra_context.config_loader
+        try:
+            return loader.load_sweep_config(self.config, overrides)  # type: ignore[no-any-return]
+        except HydraException as error:
+            raise explain(error, overrides, loader.config_dir) from error
 
 
 def directory_name(config: DictConfig, number: int) -> str:

@@ -5,10 +5,12 @@
 
 import inspect
 import math
+import signal
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
+LARGEST = 3.4028234e38  # what float32 holds: numbers become coefficients of a model
 VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
@@ -83,11 +85,20 @@ class RunFailed(RuntimeError):
 
 
 class Interrupted(BaseException):
-    """Ctrl-C. Not a KeyboardInterrupt, which Lightning would answer by leaving the process past Hydra."""
+    """Ctrl-C, or another signal that asks to end. Lightning would answer a KeyboardInterrupt by leaving past Hydra.
+
+    Args:
+        words: which, as a record says it.
+        number: of the signal.
+    """
+
+    def __init__(self, words: str = "by Ctrl-C", number: int = signal.SIGINT) -> None:
+        super().__init__(words)
+        self.number = int(number)
 
 
 def number(name: str, value: Any, *, low: float = -math.inf, above: float = -math.inf, high: float = math.inf) -> float:
-    """Return ``value`` as a float when it is finite, ``>= low``, ``> above`` and ``<= high``.
+    """Return ``value`` as a float when it is finite in float32, ``>= low``, ``> above`` and ``<= high``.
 
     Raises:
         ArgumentError: when it is not, naming the argument, its value and what is allowed.
@@ -97,8 +108,10 @@ def number(name: str, value: Any, *, low: float = -math.inf, above: float = -mat
         4.0
     """
     real = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if real and math.isfinite(value) and low <= value <= high and value > above:
+    if real and abs(value) <= LARGEST and low <= value <= high and value > above:
         return float(value)
+    if real and LARGEST < abs(value) < math.inf:
+        raise ArgumentError(name, value, f"must lie within ±{LARGEST:.2g}, as float32 does")
     bounds = [f"{sign} {bound:g}" for sign, bound in ((">=", low), (">", above), ("<=", high)) if math.isfinite(bound)]
     raise ArgumentError(name, value, f"must be a finite number{' ' + ' and '.join(bounds) if bounds else ''}")
 
@@ -191,6 +204,19 @@ def did_you_mean(word: Any, options: Iterable[str]) -> str:
 
 
 def one_line(error: BaseException) -> str:
-    """Kind and first line of an exception."""
+    """Kind and first line of an exception; of one about a file, what the system says and which file it is."""
+    if isinstance(error, OSError) and error.strerror:
+        file = error.filename2 or error.filename
+        return f"{error.strerror}: {file}" if file else error.strerror
     text = str(error).strip().splitlines()
     return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
+
+
+def printable(text: str) -> str:
+    r"""The text with every character that would move a cursor or turn the direction of writing escaped.
+
+    Example:
+        >>> printable("β\x1b[2J")
+        'β\\x1b[2J'
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -1,23 +1,33 @@
 """``python -m vae_lab``: from the command line to one run, or to a sweep. Nothing here imports torch before it must."""
 
 import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
-import hydra
+from hydra._internal.callbacks import Callbacks
+from hydra._internal.hydra import Hydra
+from hydra._internal.utils import get_args_parser
 from hydra.conf import HydraConf
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.utils import run_job
 from hydra.errors import HydraException
-from hydra.types import RunMode
-from omegaconf import DictConfig
+from hydra.types import HydraContext, RunMode
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from typing_extensions import override
 
-from vae_lab.checks import ConfigError, RunFailed, one_line
-from vae_lab.config.build import ALLOW_VARIABLE
+from vae_lab.checks import ConfigError, RunFailed, one_line, printable
+from vae_lab.config.build import ALLOW_VARIABLE, allowing, inherited_modules
 from vae_lab.config.compose import container
 from vae_lab.config.explain import explain
-from vae_lab.config.groups import CONF
+from vae_lab.config.loader import CONFIG, hydra_over
 from vae_lab.config.names import override_values, run_name
-from vae_lab.console import endings, environment, read_command_line
+from vae_lab.config.options import save_options
+from vae_lab.console import CommandLine, read_command_line
+from vae_lab.endings import endings, environment
+from vae_lab.runs.names import RESULT
 
 
 def job(config: DictConfig) -> float:
@@ -29,11 +39,12 @@ def job(config: DictConfig) -> float:
     """
     about = HydraConfig.get()
     try:
-        return perform(config, about)
+        with allowing(inherited_modules()):
+            return perform(config, about)
     except (ConfigError, RunFailed) as error:
         if about.mode == RunMode.MULTIRUN:
             raise
-        raise SystemExit(f"error: {error}") from error
+        raise SystemExit(f"error: {printable(str(error))}") from error
 
 
 def perform(config: DictConfig, about: HydraConf) -> float:
@@ -43,9 +54,6 @@ def perform(config: DictConfig, about: HydraConf) -> float:
         ConfigError: for whatever in the config does not fit.
         RunFailed: when the run broke; the reason is recorded.
     """
-    if ALLOW_VARIABLE in about.job.env_set:
-        key = f"hydra.job.env_set.{ALLOW_VARIABLE}"
-        raise ConfigError.part(key, "modules are allowed on the command line only (--allow)")
     plain = container(config)
 
     from vae_lab.callbacks import StepProgress
@@ -54,8 +62,9 @@ def perform(config: DictConfig, about: HydraConf) -> float:
     from vae_lab.training.run import execute
 
     directory, overrides = Path(about.runtime.output_dir), list(about.overrides.task)
-    name = run_name(overrides)
+    save_options(directory, about)
     position = Position.of(directory) if about.mode == RunMode.MULTIRUN else None
+    name = directory.name if position else run_name(overrides)
     progress = StepProgress(str(position or ""), position.time_left() if position else "")
     announce = {} if position else {"announce": lambda line: print(f"note: {line}", flush=True)}
     try:
@@ -65,7 +74,7 @@ def perform(config: DictConfig, about: HydraConf) -> float:
         reason = str(error) if isinstance(error, ConfigError) else one_line(error)
         message = f"{reason}; see {directory / 'run.log'}"
         if position:
-            print(f"{position} {name}: failed: {message}", flush=True)
+            print(f"{position} {name}: failed: {printable(message)}", flush=True)
         raise RunFailed(message) from error
     if position:
         said = filter(None, (summary_line(result), position.time_left()))
@@ -78,18 +87,85 @@ def perform(config: DictConfig, about: HydraConf) -> float:
     return float("nan") if elbo is None else elbo
 
 
+def run_once(hydra: Hydra, overrides: Sequence[str]) -> None:
+    """A single run.
+
+    Raises:
+        ConfigError: for what does not fit, and for a directory that holds a run already.
+    """
+    once = [*overrides, "hydra.mode=RUN"]
+    config = hydra.compose_config(CONFIG, once, RunMode.RUN, with_log_configuration=True)
+    HydraConfig.instance().set_config(config)
+    directory = Path(str(OmegaConf.select(config, "hydra.run.dir")))
+    if (directory / RESULT).exists():
+        raise ConfigError.setting("hydra.run.dir", directory, "holds a run already; name another directory")
+    context = HydraContext(config_loader=hydra.config_loader, callbacks=Callbacks())
+    done = run_job(job, config, "hydra.run.dir", None, context)
+    _ = done.return_value  # raises what the job raised
+
+
+class Flags(ArgumentParser):
+    """Hydra's flags that go with vae_lab; the others would read configs, or pickles, past its checks."""
+
+    def __init__(self) -> None:
+        super().__init__(add_help=False, allow_abbrev=False)
+        for names in (["--help", "-h"], ["--hydra-help"], ["--version"], ["--resolve"], ["--run", "-r"]):
+            self.add_argument(*names, action="store_true")
+        self.add_argument("--multirun", "-m", action="store_true")
+        self.add_argument("--shell-completion", "-sc", action="store_true")
+        self.add_argument("--cfg", "-c", choices=["job", "hydra", "all"])
+        self.add_argument("--package", "-p")
+        self.add_argument("--info", "-i", nargs="?", const="all")
+
+    @override
+    def error(self, message: str) -> NoReturn:
+        """Raise it.
+
+        Raises:
+            ConfigError: with the parser's own message.
+        """
+        raise ConfigError(f"{message}; --help and --hydra-help list what there is")
+
+
+def start(hydra: Hydra, flags: Namespace, overrides: list[str]) -> None:
+    """Do what the flags ask for: show something, run once, or sweep."""
+    if flags.help or flags.hydra_help:
+        shows = hydra.app_help if flags.help else hydra.hydra_help
+        shows(CONFIG, get_args_parser(), Namespace(overrides=overrides, resolve=flags.resolve))
+    elif flags.cfg:
+        hydra.show_cfg(CONFIG, overrides, flags.cfg, package=flags.package, resolve=flags.resolve)
+    elif flags.shell_completion:
+        hydra.shell_completion(CONFIG, overrides)
+    elif flags.info:
+        hydra.show_info(flags.info, CONFIG, overrides)
+    elif flags.multirun:
+        hydra.multirun(CONFIG, job, [*overrides, "hydra.mode=MULTIRUN"])
+    else:
+        run_once(hydra, overrides)
+
+
 def main() -> None:
-    """Run Hydra over ``job``."""
+    """The command."""
     with endings():
         line = read_command_line(sys.argv[1:])
-        flags = line.flags
-        if {"--cfg", "-c"} & set(flags):
-            flags = [flag for flag in flags if flag not in ("-m", "--multirun")]
-        own = ["--config-dir", str(line.config_dir)] if line.config_dir else []
-        sys.argv[1:] = [*own, *flags, *line.overrides]
-        hands_on = {"HYDRA_FULL_ERROR": "1"}  # Hydra hands exceptions on, to be put into words here
-        try:
-            with environment(hands_on | {ALLOW_VARIABLE: ",".join(line.modules)}):
-                hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(job)()
-        except (HydraException, OmegaConfBaseException) as error:
-            raise explain(error, line.overrides, line.config_dir) from error
+        flags = Flags().parse_args(line.flags)
+        if flags.version:
+            import hydra
+
+            print(f"Hydra {hydra.__version__}")
+            return
+        with environment({ALLOW_VARIABLE: ",".join(line.modules)}), allowing(line.modules):
+            begin(line, flags)
+
+
+def begin(line: CommandLine, flags: Namespace) -> None:
+    """Start Hydra over the person's settings.
+
+    Raises:
+        ConfigError: for whatever fits nowhere.
+    """
+    try:
+        with hydra_over(line.config_dir) as hydra:
+            start(hydra, flags, line.overrides)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise explain(error, line.overrides, line.config_dir) from error

@@ -1,20 +1,18 @@
-"""What the commands share: how a command line is read, where a figure goes, and how a command ends."""
+"""What the commands share: how a command line is read, and where a figure goes."""
 
 import itertools
-import os
-import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
-from vae_lab.checks import ArgumentError, ConfigError, Interrupted, RunFailed, did_you_mean
-from vae_lab.config.build import ALLOW_VARIABLE
+from vae_lab.checks import ArgumentError, ConfigError, did_you_mean
+from vae_lab.config.build import allowing
 from vae_lab.config.names import key_and_text, with_plus
+from vae_lab.config.options import options
+from vae_lab.endings import endings
 
 CONFIG_DIR = ("--config-dir", "-cd")
 FLAGS_WITH_VALUE = (
@@ -35,9 +33,7 @@ class CommandLine:
     @property
     def shared(self) -> list[str]:
         """The options that every command takes, to be repeated in the command that is proposed next."""
-        return [f"--allow={name}" for name in self.modules] + (
-            [f"--config-dir={self.config_dir}"] if self.config_dir else []
-        )
+        return options(self.modules, self.config_dir)
 
 
 def read_command_line(arguments: Sequence[str]) -> CommandLine:
@@ -128,49 +124,5 @@ def command(main: Callable[[CommandLine], None], usage: str) -> None:
         line = read_command_line(sys.argv[1:])
         if line.flags:
             raise ConfigError.part(line.flags[0], "no such flag; --help lists what there is")
-        with environment({ALLOW_VARIABLE: ",".join(line.modules)}):
+        with allowing(line.modules):
             main(line)
-
-
-@contextmanager
-def environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """Set these environment variables until the block ends."""
-    outer = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in outer.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-
-
-@contextmanager
-def endings() -> Iterator[None]:
-    """How every command ends: a mistake of the person is one line and exit code 1, Ctrl-C is exit code 130.
-
-    ``HYDRA_FULL_ERROR=1`` shows the traceback of a mistake.
-    """
-    full = os.environ.get("HYDRA_FULL_ERROR") == "1"
-    previous = signal.signal(signal.SIGINT, interrupt)
-    try:
-        yield
-    except (ValueError, RunFailed) as error:
-        if full:
-            raise
-        sys.exit(f"error: {error}")
-    except (Interrupted, KeyboardInterrupt):
-        print("interrupted; what had finished is kept", file=sys.stderr)
-        sys.exit(130)
-    except BrokenPipeError:  # the reader of a pipe, such as head, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    finally:
-        signal.signal(signal.SIGINT, previous)
-
-
-def interrupt(number: int, frame: FrameType | None) -> None:
-    """On the first Ctrl-C unwind cleanly; the next one ends the process at once."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    raise Interrupted("by Ctrl-C")

@@ -7,7 +7,7 @@ from vae_lab.checks import ArgumentError
 from vae_lab.console import CommandLine, command
 from vae_lab.diagnosis.diagnosis import diagnose
 from vae_lab.diagnosis.elsewhere import OPTIONS, Elsewhere
-from vae_lab.report.commands import overrides_of
+from vae_lab.report.commands import arguments_of
 from vae_lab.report.diagnosis import show_diagnosis
 from vae_lab.runs.find import find_run
 from vae_lab.runs.run import Run
@@ -48,10 +48,10 @@ def diagnose_run(name: str) -> None:
     """
     run = Run.read(find_run(name))
     if run.diagnosis is None:
-        status = f"{run.result.status} ({run.result.reason})"
-        raise ArgumentError("run", run.directory, f"{status}; there is nothing to diagnose")
+        problem = run.problem or run.ending
+        raise ArgumentError("run", run.directory, f"{problem}; there is nothing to diagnose")
     print(f"run: {run.directory}")
-    show_diagnosis(run.diagnosis, overrides_of(run.directory))
+    show_diagnosis(run.diagnosis, arguments_of(run.directory))
 
 
 def main(line: CommandLine) -> None:

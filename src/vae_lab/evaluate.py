@@ -65,7 +65,8 @@ def main(line: CommandLine) -> None:
     result = Result.read(run)
     print(f"{run}: {result.checkpoint} (step {result.checkpoint_step}), {options['split']} split")
     show(figures_table(figures, result.metrics))
-    print(f"next: {shlex.join(['python', '-m', 'vae_lab.diagnose', f'run={run}'])}")
+    if result.verdict == "full":
+        print(f"next: {shlex.join(['python', '-m', 'vae_lab.diagnose', f'run={run}'])}")
 
 
 if __name__ == "__main__":

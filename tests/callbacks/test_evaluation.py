@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 import torch
-from lightning.pytorch import Trainer
+from lightning.pytorch import Callback, Trainer
 from torch import Tensor
 from torchmetrics import MeanSquaredError, Metric
 
@@ -23,9 +23,14 @@ from vae_lab.training.trainer import make_trainer, quieten
 SHAPE, D = (1, 8, 8), 2
 
 
-def model():
+TRAINER = {"trainer": {"_target_": "lightning.pytorch.Trainer", "accelerator": "cpu", "max_steps": 1,
+                       "val_check_interval": 1, "log_every_n_steps": 1}}  # fmt: skip
+
+
+def model(dims=D):
     torch.manual_seed(0)
-    return VAE(encoder=MLPEncoder(SHAPE, D), decoder=MLPDecoder(SHAPE, D), likelihood=Bernoulli(), latent_dim=D)
+    parts = {"encoder": MLPEncoder(SHAPE, dims), "decoder": MLPDecoder(SHAPE, dims)}
+    return VAE(**parts, likelihood=Bernoulli(), latent_dim=dims)
 
 
 def batch(first, size):
@@ -94,6 +99,23 @@ class Units(ActiveUnits):
         return {"active_units": torch.tensor(-1), "table": torch.arange(6).view(2, 3)}
 
 
+class OneByDimension(ActiveUnits):
+    """Gives a vector, of as many figures as there are latents."""
+
+    def compute(self) -> dict[str, Tensor]:
+        return {"mean_dim": torch.cat(self.means).mean(0)}
+
+
+@pytest.mark.parametrize("dims", [1, 2])
+def test_a_figure_per_dimension_is_a_list_however_many_there_are(dims):
+    evaluation, vae = Evaluation(val={}, test={"own": OneByDimension(), "elbo": RateDistortion(dims)}), model(dims)
+    trainer = make_trainer(TRAINER, callbacks=[evaluation], logger=False, enable_progress_bar=False)
+    trainer.test(vae, Batches(partial(iter, [batch(0, 50)])), verbose=False)
+    for name in ("test/mean_dim", "test/rate_dim"):
+        assert len(evaluation.figures[name]) == dims
+    assert isinstance(evaluation.figures["test/rate"], float)
+
+
 @pytest.mark.parametrize("name", ["a_second", "z_second"])
 def test_a_figure_that_exists_already_is_named_after_its_metric(name):
     figures = passed(Evaluation(val={}, test={"elbo": RateDistortion(D), "units": ActiveUnits(), name: Units()}))
@@ -139,6 +161,40 @@ def test_nothing_of_a_pass_is_kept(split):
         held = [value for name in metric._defaults if isinstance(value := getattr(metric, name), list)]
         assert not any(held)
         assert metric._computed is None
+
+
+class Living(Callback):
+    """Counts the tensors that live before each training step, but for single figures."""
+
+    def __init__(self):
+        self.counts = []
+
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+        self.counts.append(sum(type(found) is Tensor and found.numel() > 4 for found in gc.get_objects()))
+
+
+def living_at_each_step(config):
+    """Tensors before each step of a training, without the collector, which would find reference cycles some time."""
+    parts, living = assemble(config), Living()
+    callbacks = [*parts.remedies, parts.evaluation, living]
+    trainer = make_trainer(config, callbacks=callbacks, logger=False, enable_progress_bar=False)
+    gc.collect()
+    gc.disable()
+    try:
+        trainer.fit(parts.model, datamodule=parts.data)
+    finally:
+        gc.enable()
+    return living.counts
+
+
+def test_ten_validations_leave_nothing_behind(compose_config):
+    quieten()
+    often, once = (
+        living_at_each_step(compose_config("trainer.max_steps=11", f"trainer.val_check_interval={interval}"))
+        for interval in (1, 11)
+    )
+    assert len(often) == 11
+    assert all(after <= without for after, without in zip(often, once, strict=True))
 
 
 def test_figures_of_a_validation_reach_other_callbacks_and_the_curves(trained):

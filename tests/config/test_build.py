@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from vae_lab.checks import ConfigError
-from vae_lab.config.build import allowing, build
+from vae_lab.config.build import allowing, build, maker
 from vae_lab.elbo.likelihoods import Likelihood
 from vae_lab.elbo.penalties import Penalty
 
@@ -44,10 +44,9 @@ def test_foreign_targets_are_refused(target):
 
 
 @pytest.mark.parametrize("wrap", [lambda n: {"inner": n}, lambda n: [n], lambda n: {"a": {"b": [{"c": n}]}}])
-@pytest.mark.parametrize("partial", [True, False])
-def test_foreign_targets_are_refused_at_any_depth(wrap, partial, tmp_path):
+def test_foreign_targets_are_refused_at_any_depth(wrap, tmp_path):
     trace = tmp_path / "trace"
-    evil = {"_target_": "os.system", "_partial_": partial, "command": f"touch {trace}"}
+    evil = {"_target_": "os.system", "command": f"touch {trace}"}
     with pytest.raises(ConfigError, match=r"_target_=os\.system"):
         build({"_target_": "torch.nn.Linear", "in_features": 1, "out_features": wrap(evil)}, "node", torch.nn.Module)
     assert not trace.exists()
@@ -62,7 +61,7 @@ def test_a_target_must_be_of_the_kind_that_its_place_asks_for():
 def test_builds_nested_nodes_and_partials():
     layer = {"_target_": "torch.nn.Linear", "in_features": 2, "out_features": 3}
     assert build(layer, "layer", torch.nn.Module).weight.shape == (3, 2)
-    make = build({"_target_": "torch.optim.Adam", "lr": 0.5, "_partial_": True}, "optimizer", torch.optim.Optimizer)
+    make = maker({"_target_": "torch.optim.Adam", "lr": 0.5}, "optimizer", torch.optim.Optimizer)
     assert make([torch.nn.Parameter(torch.zeros(1))]).defaults["lr"] == 0.5
 
 
@@ -77,9 +76,9 @@ def test_an_unknown_argument_is_named():
 
 
 def test_an_unknown_argument_of_a_partial_is_named_before_it_is_called():
-    node = {"_target_": "torch.optim.Adam", "lrr": 0.5, "_partial_": True}
+    node = {"_target_": "torch.optim.Adam", "lrr": 0.5}
     with pytest.raises(ConfigError, match=r"^optimizer\.lrr=0\.5: no such setting \(did you mean lr\?\)$"):
-        build(node, "optimizer", torch.optim.Optimizer)
+        maker(node, "optimizer", torch.optim.Optimizer)
 
 
 def test_a_type_error_that_no_argument_caused_stays_what_it_is():
@@ -128,3 +127,40 @@ def test_a_config_cannot_allow_modules(tmp_path):
         assert done.returncode == 1
         assert len(done.stderr.strip().splitlines()) == 1
     assert not (tmp_path / "trace").exists()
+
+
+@pytest.mark.parametrize("name", ["_partial_", "_args_", "_recursive_", "bias"])
+def test_a_config_cannot_change_how_its_parts_are_called(name):
+    """Neither by Hydra's own words nor by an argument that the program gives."""
+    node = {"_target_": "torch.nn.Linear", "in_features": 2, "out_features": 3, name: True}
+    with pytest.raises(ConfigError, match=rf"^layer\.{name}=True: cannot be set$"):
+        build(node, "layer", torch.nn.Module, bias=False)
+
+
+@pytest.mark.parametrize("node", [None, 5, "vae", ["vae"]])
+def test_what_is_no_part_is_refused(node):
+    with pytest.raises(ConfigError, match=r"^layer=.*: must be a part"):
+        build(node, "layer", torch.nn.Module)
+
+
+class Breaks(torch.nn.Module):
+    """Answers any value with the exception of that name."""
+
+    def __init__(self, kind):
+        super().__init__()
+        raise {"key": KeyError, "overflow": OverflowError, "runtime": RuntimeError, "attribute": AttributeError}[kind](
+            "x"
+        )
+
+
+@pytest.mark.parametrize("kind", ["key", "overflow", "runtime", "attribute"])
+def test_whatever_a_part_raises_is_one_line_that_names_it(kind):
+    with allowing([__name__]), pytest.raises(ConfigError, match=r"^part: \w+Error: ") as caught:
+        build({"_target_": f"{__name__}.Breaks", "kind": kind}, "part", torch.nn.Module)
+    assert caught.value.argument == "part"
+
+
+def test_the_environment_allows_nothing(monkeypatch):
+    monkeypatch.setenv("VAE_LAB_ALLOW", "json")
+    with pytest.raises(ConfigError, match="must lie under"):
+        build({"_target_": "json.JSONDecoder"}, "node", object)

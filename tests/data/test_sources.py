@@ -1,6 +1,7 @@
 """Where images come from: torchvision's sets, .npz files, folders."""
 
 import hashlib
+import os
 import pickle
 import tarfile
 
@@ -9,7 +10,18 @@ import pytest
 import torch
 from PIL import Image
 
-from vae_lab.data import CIFAR10, MNIST, FashionMNIST, ImageFolder, Npz
+from vae_lab.data import (
+    CIFAR10,
+    MNIST,
+    FashionMNIST,
+    ImageFolder,
+    Npz,
+    binarized_mnist,
+    gaussian,
+    image_folder,
+    torchvision_sets,
+)
+from vae_lab.data import npz as npz_module
 
 
 @pytest.mark.parametrize(("cls", "labels"), [(MNIST, [7, 2, 1]), (FashionMNIST, [9, 2, 1])])
@@ -107,7 +119,6 @@ def test_npz_is_read_anew_when_the_file_changes(tmp_path):
 
 
 def test_the_shared_colour_subset_loads(data_root):
-    import os
     from pathlib import Path
 
     file = Path(os.environ["VAE_LAB_TEST_DATA"]) / "cifar10_subset" / "cifar10_subset_8k_2k.npz"
@@ -142,3 +153,120 @@ def test_folder_with_splits_and_grey(tmp_path):
     assert data.image_shape == (1, 4, 4)
     assert [len(data.splits[name].images) for name in ("train", "val", "test")] == [12, 10, 11]
     assert data.splits["train"].labels is None
+
+
+def test_sixteen_bits_are_scaled_to_eight(tmp_path):
+    ramp = np.arange(64, dtype=np.uint16).reshape(8, 8) * 1040  # up to 65,520
+    for i, name in enumerate(["a.png", "b.tif", "c.pgm"] * 10):
+        Image.fromarray(ramp).save(tmp_path / f"{i:02d}{name}")
+    data = ImageFolder(str(tmp_path), size=8, batch_size=4)
+    for image in torch.cat([split.images for split in data.splits.values()]):
+        np.testing.assert_array_equal(image[0].numpy(), (ramp / 257).round())
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.float32])
+def test_numbers_of_no_known_range_are_refused(dtype, tmp_path):
+    for i in range(30):
+        Image.fromarray(np.full((8, 8), 0.5 if dtype == np.float32 else 70_000, dtype)).save(tmp_path / f"{i:02d}.tif")
+    with pytest.raises(ValueError, match=r"path=.*00\.tif: holds numbers of no known range \(mode [IF]\); save it"):
+        ImageFolder(str(tmp_path), size=8)
+
+
+@pytest.mark.parametrize(
+    ("mode", "colour"), [("L", 100), ("1", 1), ("RGBA", (9, 9, 9, 9)), ("CMYK", (1, 2, 3, 4)), ("P", 3), ("LA", (7, 9))]
+)
+def test_all_kinds_of_eight_bits_are_read(mode, colour, tmp_path):
+    kind = "tif" if mode == "CMYK" else "png"
+    for i in range(30):
+        Image.new(mode, (8, 8), colour).save(tmp_path / f"{i}.{kind}")
+    image = ImageFolder(str(tmp_path), size=8, batch_size=4).splits["test"].images[0]
+    assert image.equal(torch.from_numpy(np.array(Image.new(mode, (8, 8), colour).convert("RGB"))).permute(2, 0, 1))
+
+
+def test_a_folder_without_val_holds_out_a_tenth_of_train(tmp_path):
+    for split, counts in (("train", {"cat": 60, "dog": 50}), ("test", {"dog": 12})):
+        for name, count in counts.items():
+            pictures(tmp_path / split / name, (200 if name == "dog" else 0, 0, 0), count)
+    data = ImageFolder(str(tmp_path), size=8, batch_size=4)
+    assert {name: len(split.images) for name, split in data.splits.items()} == {"train": 99, "val": 11, "test": 12}
+    for split in data.splits.values():  # a class has one number in all splits
+        assert split.labels.tolist() == [int(image.max() > 0) for image in split.images]
+    assert data.splits["test"].labels.unique().tolist() == [1]
+
+
+def test_the_validation_split_has_several_names(tmp_path):
+    for name, count in (("train", 30), ("valid", 11)):
+        pictures(tmp_path / name, (0, 0, 0), count)
+    splits = ImageFolder(str(tmp_path), size=8, batch_size=4).splits
+    assert {name: len(split.images) for name, split in splits.items()} == {"train": 20, "val": 11, "test": 10}
+    assert splits["val"].labels is None
+
+
+def test_images_beside_the_classes_have_no_label(tmp_path):
+    for name in ("train/cat", "train/dog", "test"):
+        pictures(tmp_path / name, (0, 0, 0), 20)
+    splits = ImageFolder(str(tmp_path), size=8, batch_size=4).splits
+    assert splits["train"].labels is not None
+    assert splits["test"].labels is None
+
+
+def test_a_folder_called_train_alone_is_cut(tmp_path):
+    for name in ("a", "b"):
+        pictures(tmp_path / "train" / name, (0, 0, 0), 50)
+    splits = ImageFolder(str(tmp_path), size=8, batch_size=4).splits
+    assert [len(splits[name].images) for name in ("train", "val", "test")] == [80, 10, 10]
+
+
+def test_a_train_folder_too_small_to_hold_out_from_is_refused(tmp_path):
+    for name in ("train", "test"):
+        pictures(tmp_path / name, (0, 0, 0), 15)
+    with pytest.raises(ValueError, match=r"train: holds 15 images; must be at least 20 to be cut into train, val$"):
+        ImageFolder(str(tmp_path), size=8)
+
+
+@pytest.mark.parametrize("word", ["off", "no", 1])
+def test_grey_is_true_or_false(word, tmp_path):
+    with pytest.raises(ValueError, match=f"grey={word}: must be true or false"):
+        ImageFolder(str(tmp_path), grey=word)
+
+
+def test_what_is_no_regular_file_is_left_alone(tmp_path):
+    """Opening a pipe waits for a writer that never comes."""
+    pictures(tmp_path / "a", (0, 0, 0), 30)
+    os.mkfifo(tmp_path / "a" / "pipe.png")
+    (tmp_path / "a" / "folder.png").mkdir()
+    assert len(ImageFolder(str(tmp_path), size=8, batch_size=4).splits["train"].images) == 10
+
+
+@pytest.mark.parametrize("count", [10, 15, 29])
+def test_an_array_too_small_to_hold_out_from_is_refused(count, tmp_path):
+    with pytest.raises(ValueError, match=f"holds {count} images; must be at least 30 to be cut into train, val, test"):
+        npz(tmp_path / "a.npz", x_train=np.zeros((count, 4, 4), np.uint8))
+
+
+@pytest.mark.parametrize("value", [1e300, -1e39])
+def test_pixels_that_float32_cannot_hold_are_refused(value, tmp_path):
+    images = np.zeros((30, 4, 4))
+    images[3, 1, 1] = value
+    with pytest.raises(ValueError, match="holds NaN or infinite values in 1 images, read as float32"):
+        npz(tmp_path / "a.npz", images=images)
+    with pytest.raises(ValueError, match=r"must lie within ±3.4e\+38"):
+        gaussian.GaussianData(eigenvalues=[abs(value) ** 2 if abs(value) < 1e100 else 1e200, 1])
+
+
+def test_a_wrong_root_leaves_nothing_behind(tmp_path, monkeypatch):
+    (tmp_path / "kept").mkdir()
+
+    def unreachable(*_, **__):
+        raise OSError("no network")
+
+    monkeypatch.setattr("urllib.request.urlopen", unreachable)
+    for cls, root in ((MNIST, "wrong/deep"), (FashionMNIST, "kept"), (CIFAR10, "other")):
+        with pytest.raises(ValueError, match="cannot be downloaded"):
+            cls(root=str(tmp_path / root))
+    assert [path.name for path in tmp_path.rglob("*")] == ["kept"]
+
+
+@pytest.mark.parametrize("module", [binarized_mnist, gaussian, image_folder, npz_module, torchvision_sets])
+def test_only_the_last_data_set_is_kept_in_memory(module):
+    assert module.load.cache_info().maxsize == 1

@@ -9,6 +9,7 @@ from vae_lab.diagnosis.evidence import Evidence
 COLLAPSED = {"effective_beta": 1.0, "verdict": "full", "rate": 0.01, "latent_dim": 2, "steps": 100, "shuffle_gap": 0.01}
 ALLOWED = COLLAPSED | {"spectrum": [3.0, 2.0]}
 STARVED = ALLOWED | {"effective_beta": 5.0, "rate_weight": 5.0}
+NEAR = ALLOWED | {"effective_beta": 2.4, "rate_weight": 2.4}
 FELL = [(10, 1.0), (20, 4.0), (30, 0.5), (40, 0.01)]
 ROSE = [(10, 0.01), (20, 0.02), (30, 0.04)]
 
@@ -23,7 +24,9 @@ FIRES = {
     "unended_schedule": ALLOWED | {"schedule_end": 500},
     "unreached_rate": ALLOWED | {"rate_floor": 3.0, "rate": 0.4},
     "empty_rate": ALLOWED | {"rate": 1.0, "rate_floor": 1.0, "held_at_floor": True},
+    "untrained": ALLOWED | {"steps": 20, "rate": 19.0, "shuffle_gap": -7.0},
     "autoregressive_decoder": COLLAPSED | {"autoregressive": True, "unfinished": True},
+    "near_limit": NEAR,
     "unfinished_training": ALLOWED | {"unfinished": True},
     "growing_weight": ALLOWED | {"rates": FELL, "weights": {20: 0.4, 40: 1.0}},
 }
@@ -43,7 +46,15 @@ SILENT = {
     "unended_schedule": [ALLOWED, ALLOWED | {"schedule_end": 100}],
     "unreached_rate": [ALLOWED, ALLOWED | {"rate_floor": 3.0, "rate": 1.6}],
     "empty_rate": [ALLOWED, ALLOWED | {"rate_floor": 1.0}],
+    "untrained": [ALLOWED, ALLOWED | {"rate": 19.0}, ALLOWED | {"shuffle_gap": -0.1}, ALLOWED | {"steps": None}],
     "autoregressive_decoder": [ALLOWED, COLLAPSED | {"autoregressive": True, "rates": ROSE}],
+    "near_limit": [
+        ALLOWED,
+        STARVED,
+        NEAR | {"effective_beta": 2.0},
+        NEAR | {"price": 0.9},
+        NEAR | {"unfinished": True},
+    ],
     "unfinished_training": [ALLOWED, ALLOWED | {"unfinished": None}],
     "growing_weight": [
         ALLOWED | {"rates": FELL},
@@ -86,6 +97,35 @@ def test_a_smaller_weight_is_set_where_the_model_has_one():
     assert change == {"model": "beta_vae", "model.beta": 1.0}
 
 
+def test_near_the_limit_annealing_is_tried_first_and_then_a_smaller_weight():
+    cause = name_cause(Evidence(**NEAR))
+    assert cause.words == (
+        "β = 2.4 is below the linear limit of 3, but so near that training leaves the collapsed state slowly"
+    )
+    assert (cause.certainty, cause.change) == ("likely", {"annealing": "linear", "annealing.steps": 50})
+    annealed = NEAR | {"schedule_end": 50, "weights": {10: 0.2, 100: 1.0}, "rates": FELL}
+    assert name_cause(Evidence(**annealed)).change == {"model.beta": 1.0}
+
+
+@pytest.mark.parametrize(("known", "kind"), [({"steps": 20}, "short"), ({"steps": 2000}, "unknown")])
+def test_twenty_steps_are_too_few_whatever_the_kl(known, kind):
+    assert name_cause(Evidence(**ALLOWED | known)).kind == kind
+
+
+def test_z_that_the_decoder_has_not_learnt_to_read_says_what_it_carries():
+    cause = name_cause(Evidence(**FIRES["untrained"]))
+    assert cause.words == (
+        "the run is too short: 20 steps, after which z carries 19 nats that the decoder does not use yet"
+    )
+    assert cause.change == {"trainer.max_steps": 1000}
+    assert name_cause(Evidence(**FIRES["untrained"] | {"steps": 300})).change == {"trainer.max_steps": 1500}
+
+
+def test_a_schedule_that_outlasts_the_run_is_a_cause_of_its_own():
+    cause = name_cause(Evidence(**FIRES["unended_schedule"]))
+    assert (cause.kind, cause.certainty, cause.change) == ("schedule", "established", {"trainer.max_steps": 1000})
+
+
 def test_one_change_does_not_leave_the_other_cause():
     known = STARVED | {"effective_beta": 256.0, "rate_weight": 4.0, "pixels": 64, "distortion_reduction": "mean"}
     assert name_cause(Evidence(**known)).change == {"model.distortion_reduction": "sum", "model.beta": 1.0}
@@ -126,6 +166,11 @@ def test_a_rate_that_rose_and_fell_is_told_with_its_step_and_weight():
         (
             {"verdict": "partial", "latent_dim": 16, "unused": 12},
             "not collapsed: 4 of 16 dimensions are used, the others cost nothing",
+        ),
+        (
+            {"verdict": "partial", "latent_dim": 2, "unused": 1},
+            "not collapsed: 1 of 2 dimensions is used, though 2 directions of the data lie above β: annealing or more "
+            "steps may wake others",
         ),
         (
             {"verdict": "none", "kl_weight": 0.4, "schedule_end": 500},

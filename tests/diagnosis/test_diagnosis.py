@@ -17,7 +17,21 @@ CAUSES = {
     "β too large": ("beta", "established", ["model.beta=4"]),
     "β too large for a Gaussian": ("beta", "established", ["model.beta=20", "likelihood=gaussian"]),
     "β too large after a warm-up": ("beta", "established", ["model.beta=6", "annealing=linear", "annealing.steps=300"]),
+    "β too large for a learnt σ²": ("beta", "established", ["model.beta=12", "likelihood=gaussian_learned"]),
     "too short": ("short", "likely", ["optimizer.lr=1e-5"]),
+    "20 steps": ("short", "likely", ["trainer.max_steps=20", "trainer.val_check_interval=10"]),
+    "β near the limit": ("near", "likely", ["model.beta=2.95", "optimizer=sgd", "optimizer.lr=1e-3"]),
+    "unended schedule": (
+        "schedule",
+        "established",
+        ["annealing=linear", "annealing.steps=900", "optimizer.lr=1e-5", "trainer.max_steps=200"],
+    ),
+    "diverged": ("learning_rate", "likely", ["optimizer.lr=10"]),
+    "overflowing at once": (
+        "overflow",
+        "established",
+        ["data=gaussian", "data.eigenvalues=[1e9,1e8,1e7]", "likelihood=gaussian"],
+    ),
 }
 HEALTHY = {
     "summed": [],
@@ -26,6 +40,8 @@ HEALTHY = {
     "sixteen dimensions": ["model.latent_dim=16"],
     "learnt variance": ["likelihood=gaussian_learned"],
     "Gaussian": ["likelihood=gaussian"],
+    "below the limit of a learnt σ²": ["likelihood=gaussian_learned", "model.beta=6"],
+    "linear, near the limit": ["+experiment=linear_oracle", "model.beta=11", "optimizer.lr=0.01"],
     "low β": ["model.beta=0.5"],
     "δ": ["model=delta_vae"],
     "BN": ["model=bn_vae"],
@@ -66,6 +82,18 @@ def test_a_capacity_starves_nothing_but_may_drown_the_distortion(gamma, kind, co
     assert found.cause.change == ({"annealing.gamma": 10.0} if kind == "floor" else {})
 
 
+@pytest.mark.parametrize("seed", [0, 1])
+def test_annealing_leaves_the_collapsed_state_where_a_constant_weight_did_not(seed, compose_config, tmp_path):
+    eigenvalues = ",".join(f"{1.25 * i**-1.5:.5f}" for i in range(1, 401))  # a linear limit of 25
+    data = ("data=gaussian", f"data.eigenvalues=[{eigenvalues}]", "data.size=500", "data.batch_size=64")
+    slow = ("likelihood=gaussian", "model.beta=20", "optimizer=sgd", "optimizer.lr=1e-3", f"seed={seed}")
+    settings = (*STEPS, *data, *slow, "model.latent_dim=8")
+    cause = diagnosis_of(compose_config(*settings), tmp_path / "constant").cause
+    assert (cause.kind, cause.change) == ("near", {"annealing": "linear", "annealing.steps": 300})
+    annealed = (f"{key}={value}" for key, value in cause.change.items())
+    assert diagnosis_of(compose_config(*settings, *annealed), tmp_path / "annealed").cause.kind == "none"
+
+
 def test_a_distortion_target_that_a_constant_meets_is_named(compose_config, tmp_path):
     settings = ("control=geco", "control.target=40", "control.speed=0.1")
     found = diagnosis_of(compose_config(*STEPS, *settings), tmp_path)
@@ -84,12 +112,12 @@ def test_a_decoder_that_does_not_read_z_is_established(compose_config, tmp_path,
 
 def test_the_command_to_try_keeps_the_experiment_and_can_be_composed(tmp_path):
     from vae_lab.config.compose import compose_config
-    from vae_lab.report.commands import overrides_of, retry
+    from vae_lab.report.commands import arguments_of, retry
 
     (tmp_path / ".hydra").mkdir()
     made = ["+experiment=batch_size", "epochs=20", "data.batch_size=512", "seed=0"]
     (tmp_path / ".hydra" / "overrides.yaml").write_text("".join(f"- {o}\n" for o in made))
-    words = retry(overrides_of(tmp_path), {"trainer.max_steps": 200}).split()
+    words = retry(arguments_of(tmp_path), {"trainer.max_steps": 200}).split()
     assert words[:3] == ["python", "-m", "vae_lab"]
     config = compose_config(words[3:])
     assert (config["trainer"]["max_steps"], config["epochs"], config["model"]["beta"]) == (200, None, 2.0)

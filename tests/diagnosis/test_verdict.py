@@ -2,6 +2,8 @@
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
 
 from vae_lab.data import Batch
@@ -39,9 +41,40 @@ def test_full_below_a_tenth_of_a_nat_or_two_standard_errors(gap, gap_se, kind):
     assert kind_of(gap=gap, gap_se=gap_se)[0] == kind
 
 
-@pytest.mark.parametrize(("mi", "kind"), [(0.0, "full"), (0.0999, "full"), (0.1, "none"), (-1e-12, "full")])
-def test_full_without_information(mi, kind):
-    assert kind_of(mi=mi)[0] == kind
+@pytest.mark.parametrize(
+    ("gap", "gap_se", "mi", "kind"),
+    [
+        (0.299, 0.1, 0.0999, "full"),  # within three errors, and z carries nothing: chance
+        (0.299, 0.1, 0.1, "none"),
+        (0.301, 0.1, 0.0, "none"),
+        (0.2, 0.01, -1e-12, "none"),
+    ],
+)
+def test_information_decides_between_two_and_three_standard_errors_only(gap, gap_se, mi, kind):
+    assert kind_of(gap=gap, gap_se=gap_se, mi=mi)[0] == kind
+
+
+@pytest.mark.parametrize(
+    ("gap", "gap_se", "mi", "kind"),
+    [
+        (3.66, 0.3, 0.09, "none"),  # a linear VAE at β = 20, whose rate of 0.114 nats is what theory says
+        (-7.0, 0.5, 7.0, "full"),  # 20 steps: the decoder cannot read z yet
+        (0.02, 0.001, 0.02, "full"),  # far beyond its error, and too small to matter
+        (0.02, 0.001, 5.0, "full"),  # an autoregressive decoder that reads a code it hardly needs
+        (0.0, 0.0, 7.6, "full"),  # a decoder that ignores z
+        (float("inf"), float("nan"), 5.0, "none"),
+        (float("nan"), float("nan"), 5.0, "full"),
+    ],
+)
+def test_corners(gap, gap_se, mi, kind):
+    assert kind_of(gap=gap, gap_se=gap_se, mi=mi)[0] == kind
+
+
+@given(st.floats(0, 50), st.floats(0, 10), st.floats(-1, 10))
+def test_a_gap_far_beyond_its_error_is_never_full(gap, gap_se, mi):
+    full = kind_of(gap=gap, gap_se=gap_se, mi=mi)[0] == "full"
+    assert not (full and gap >= 0.1 and gap >= 3 * gap_se)
+    assert full or (gap >= 0.1 and gap >= 2 * gap_se)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +85,7 @@ def test_full_without_information(mi, kind):
         ([5.0, 0.3, 1.0], [0.1, 0.151, 0.1], ("partial", 1)),
         ([5.0, 0.3, 1.0], [0.1, 0.15, 0.1], ("none", 0)),
         ([5.0, -1.0, 0.0], [0.0, 0.1, 0.0], ("partial", 2)),
-        ([0.0, 0.0, 0.0], [0.0, 0.0, 0.0], ("partial", 3)),
+        ([0.0, 0.0, 0.0], [0.0, 0.0, 0.0], ("partial", 2)),  # they are used together
     ],
 )
 def test_dimension_is_unused_below_a_hundredth_of_a_nat_or_two_standard_errors(gap_dim, gap_dim_se, expected):
@@ -60,7 +93,11 @@ def test_dimension_is_unused_below_a_hundredth_of_a_nat_or_two_standard_errors(g
 
 
 def test_full_leaves_no_dimension_in_use():
-    assert judge(**HEALTHY | {"mi": 0.0}) == Verdict("full", 3, 3)
+    assert judge(**HEALTHY | {"gap": 0.0}) == Verdict("full", 3, 3)
+
+
+def test_the_only_dimension_is_in_use_where_z_is():
+    assert judge(gap=0.2, gap_se=0.01, gap_dim=[0.0], gap_dim_se=[0.1], mi=1.0) == Verdict("none", 0, 1)
 
 
 def test_mismatched_dimensions_are_refused():
@@ -114,10 +151,11 @@ def measured(model):
     for indices in torch.arange(N).split(250):
         part = x[indices]
         output = model.test_step(Batch(part, indices), 0)
+        terms = output.terms
         metrics["rate"].update(output.loss, output.terms.rate, output.terms.distortion)
         metrics["active"].update(output.terms.mean)
         metrics["mi"].update(indices, output.terms.mean, output.terms.stddev, output.terms.z, output.terms.rate)
-        metrics["gap"].update(indices, part, output.terms.z, output.terms.distortion)
+        metrics["gap"].update(indices, part, terms.z, terms.distortion, terms.mean, terms.stddev)
     return {name: value for metric in metrics.values() for name, value in metric.compute().items()}
 
 

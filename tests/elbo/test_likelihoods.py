@@ -614,3 +614,30 @@ def test_the_variance_is_the_present_one():
     likelihood = Gaussian(0.2, fit="learned")
     likelihood.log_variance.data.fill_(0.0)
     assert likelihood.variance == 1.0
+
+
+@pytest.mark.parametrize(
+    ("likelihood", "binary", "grey"),
+    [
+        (Bernoulli(), "mass", "cross-entropy"),
+        (ContinuousBernoulli(), "density", "density"),
+        (Gaussian(), "density", "density"),
+        (DiscretizedLogistic(), "mass", "mass"),
+    ],
+)
+def test_what_the_distortion_is_the_logarithm_of(likelihood, binary, grey):
+    assert likelihood.scores(rand(0).round()) == binary
+    assert likelihood.scores(rand(0)) == grey
+
+
+@pytest.mark.parametrize("mse", [0.3, 1e-3, 1e-5])
+def test_fitted_variance_weighs_a_squared_error_as_the_trained_likelihood_does(mse):
+    """1/2σ² is what the distortion rises by per squared error, whatever the clip makes of σ² itself."""
+    x = torch.full((1, 1, 4, 4), mse**0.5, dtype=torch.float64)
+    gain = torch.ones((), dtype=torch.float64, requires_grad=True)
+    likelihood = Gaussian(0.05, fit="optimal").double().train()
+    (slope,) = torch.autograd.grad(-likelihood.log_prob(x * (1 - gain), x).sum(), gain)
+    assert slope.item() == pytest.approx(2 * 16 * mse / (2 * likelihood.fitted_variance(mse)), rel=1e-9)
+    assert Gaussian(0.05, fit="learned").fitted_variance(mse) == mse
+    assert Gaussian(0.05).fitted_variance(mse) == pytest.approx(0.05)
+    assert Bernoulli().fitted_variance(mse) is None

@@ -8,6 +8,7 @@ import torch
 
 from vae_lab.config.compose import compose_config
 from vae_lab.elbo.penalties import PlainPenalty
+from vae_lab.linear_theory import prediction
 from vae_lab.linear_theory.closed_forms import linear_optimum
 from vae_lab.linear_theory.linear_vae import LinearVAE
 from vae_lab.linear_theory.prediction import theory
@@ -54,6 +55,15 @@ def test_beta(tmp_path, beta, rates, collapsed):
     assert_agrees(result, collapsed, rates)
     assert result.theory.squared_error == pytest.approx(1.5 if beta == 1 else 2.6, abs=1e-4)
     assert result.theory.eigenvalues == pytest.approx(LAMBDAS, abs=1e-4)
+
+
+def test_a_run_computes_one_spectrum(tmp_path, monkeypatch):
+    calls = []
+    real = prediction.spectrum
+    monkeypatch.setattr(prediction, "spectrum", lambda *given: calls.append(given) or real(*given))
+    result = train(tmp_path, "trainer.max_steps=10", "trainer.val_check_interval=10")
+    assert len(calls) == 1
+    assert result.objective.spectrum == pytest.approx(LAMBDAS[:5] / SIGMA2, rel=1e-4)
 
 
 def assert_variance(result, variance):

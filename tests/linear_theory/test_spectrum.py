@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -70,6 +71,45 @@ def test_pixels_that_never_change_carry_nothing():
     still = np.concatenate([x, np.full((500, 2), 7.0)], 1)
     assert spectrum(still, np.full(8, 1e-9))[:6] == pytest.approx(EIGENVALUES / 1e-9, rel=1e-9)
     assert spectrum(still, np.full(8, 1e-9))[6:].tolist() == [0, 0]
+
+
+def slow(images, pixel_variance):
+    """All P eigenvalues, from the P × P covariance."""
+    x = (images - images.mean(0)) / np.sqrt(pixel_variance)
+    return np.linalg.eigvalsh(x.T @ x / len(x))[::-1]
+
+
+@pytest.mark.parametrize("shape", [(20, 70), (70, 20), (30, 30), (2, 9)])
+@pytest.mark.parametrize("block", [50, 10**6])
+def test_the_smaller_gram_matrix_has_the_same_eigenvalues(shape, block, monkeypatch):
+    monkeypatch.setattr("vae_lab.linear_theory.spectrum.BLOCK", block)
+    rng = np.random.default_rng(1)
+    images, variance = rng.random(shape) ** 3 + 5, rng.random(shape[1]) + 0.5
+    assert spectrum(images, variance) == pytest.approx(slow(images, variance), rel=1e-9, abs=1e-12)
+    assert spectrum(images.astype(np.float32), variance) == pytest.approx(slow(images, variance), rel=1e-4, abs=1e-5)
+
+
+def test_of_large_data_the_first_eigenvalues_and_the_sum_are_right(monkeypatch):
+    monkeypatch.setattr("vae_lab.linear_theory.spectrum.ALL", 50)
+    monkeypatch.setattr("vae_lab.linear_theory.spectrum.FIRST", 8)
+    images = whitened(400, 4.0 / np.arange(1, 121) ** 0.7, np.random.default_rng(2)) @ np.eye(120, 150)
+    exact, found = slow(images, np.ones(150)), spectrum(images, np.ones(150), first=20)
+    assert found.shape == exact.shape
+    assert found[:20] == pytest.approx(exact[:20], rel=1e-3)
+    assert found.sum() == pytest.approx(exact.sum(), rel=1e-5)
+    assert (np.diff(found) <= 0).all()
+    assert found[20:120].std() == pytest.approx(0, abs=1e-12)  # the mean of the rest
+
+
+def test_images_of_many_pixels_take_neither_their_covariance_nor_a_copy_in_float64():
+    images = np.random.default_rng(0).random((40, 200_000), dtype=np.float32)  # the covariance would take 320 GB
+    tracemalloc.start()
+    values = spectrum(images, np.ones(200_000))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 150e6
+    assert values.sum() == pytest.approx(images.var(0, dtype=np.float64).sum(), rel=1e-9)
+    assert (values > 1e-9).sum() == 39
 
 
 class Direction(torch.nn.Module):

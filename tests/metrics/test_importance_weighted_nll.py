@@ -14,8 +14,14 @@ def log_weights(k, n, seed=0):
     return 3 * torch.randn(k, n, generator=torch.Generator().manual_seed(seed), dtype=torch.float64) - 90
 
 
-def measured(weights, sizes, asked=None, **options):
+def measured(weights, sizes, asked=None, bound=None, **options):
     """The metric's figure where the weights (K, N) are these; ``asked`` notes how many samples were asked for."""
+    return figures_of(weights, sizes, asked, bound, **options)["nll"]
+
+
+def figures_of(weights, sizes, asked=None, bound=None, **options):
+    """All figures, where ``bound`` (N,) are the images' negative ELBOs."""
+    bound = torch.zeros(weights.shape[1]) if bound is None else bound
 
     def some(x, indices, samples):
         assert x[:, 0, 0, 0].equal(indices.float())
@@ -25,8 +31,9 @@ def measured(weights, sizes, asked=None, **options):
 
     metric = ImportanceWeightedNLL(some, k=len(weights), **options)
     for indices in torch.arange(weights.shape[1]).split(sizes):
-        metric.update(indices.float().view(-1, 1, 1, 1), indices)
-    return metric.compute()["nll"]
+        x = indices.float().view(-1, 1, 1, 1)
+        metric.update(x, indices, rate=torch.ones(len(x), 2), distortion=bound[indices] - 2)
+    return metric.compute()
 
 
 @pytest.mark.parametrize("k", [1, 2, 100])
@@ -93,8 +100,46 @@ def test_samples_come_in_chunks_and_the_chunks_change_nothing(chunk):
 
 def test_no_samples_no_figure():
     metric = ImportanceWeightedNLL(lambda *_: pytest.fail("was asked for weights"), k=0)
-    metric.update(torch.zeros(3, 1, 2, 2), torch.arange(3))
+    metric.update(torch.zeros(3, 1, 2, 2), torch.arange(3), torch.zeros(3, 1), torch.zeros(3))
     assert metric.compute() == {}
+
+
+def some_images(spread, n=1000, k=50):
+    """Importance weights (K, N) and negative ELBOs (N,) of images whose likelihoods differ by ``spread`` nats."""
+    drawn = torch.randn(n, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    level = 90 + spread * drawn
+    weights = log_weights(k, n, seed=4) / 3 + 90 - level  # of spread 1: they tighten the bound by about ½ nat
+    return weights, level
+
+
+def test_some_images_give_the_figure_of_all_to_its_error():
+    """The bound is known of all images; what samples add to it hardly differs between them."""
+    weights, bound = some_images(spread=30)
+    whole = figures_of(weights, [1000], bound=bound)
+    some = figures_of(weights, [300, 700], bound=bound, images=100)
+    assert (whole["nll_images"], whole["nll_se"]) == (1000, 0)
+    assert some["nll_images"] == 100
+    assert 0 < some["nll_se"] < 0.05  # that of the plain mean of 100 images is 3 nats
+    assert some["nll"].item() == pytest.approx(whole["nll"].item(), abs=3 * some["nll_se"].item())
+
+
+def test_the_error_covers_the_figure_of_all():
+    inside = 0
+    weights, bound = some_images(spread=5)
+    whole = importance_weighted_nll(weights).mean()
+    for shift in range(100):
+        order = torch.randperm(1000, generator=torch.Generator().manual_seed(shift))
+        some = figures_of(weights[:, order], [1000], bound=bound[order], images=50)
+        inside += abs(some["nll"] - whole) < 2 * some["nll_se"]
+    assert 88 <= inside <= 100
+
+
+@pytest.mark.parametrize("images", [None, 103, 200])
+def test_all_images_give_the_plain_mean_whatever_the_bound(images):
+    weights = log_weights(5, 103)
+    figures = figures_of(weights, [50, 53], bound=torch.arange(103.0), images=images)
+    assert figures["nll"].item() == pytest.approx(importance_weighted_nll(weights).mean().item(), rel=1e-12)
+    assert figures["nll_images"] == 103
 
 
 @pytest.mark.parametrize("k", [-1, 2.5, True])

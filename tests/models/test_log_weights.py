@@ -38,7 +38,7 @@ class Pixel(nn.Module):
 
 
 def model_of(slope, variance):
-    return VAE(encoder=Affine(slope, variance), decoder=Pixel(), likelihood=Gaussian(0.25), latent_dim=1)
+    return VAE(encoder=Affine(slope, variance), decoder=Pixel(), likelihood=Gaussian(0.25), latent_dim=1).double()
 
 
 def randn(*shape, seed):

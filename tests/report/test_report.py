@@ -3,6 +3,7 @@
 import csv
 import os
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from vae_lab.report.matched import distortion_at, matched
 from vae_lab.report.show import finish
 from vae_lab.report.table import Content
 from vae_lab.report.words import sentences
+from vae_lab.runs.process import Process
 from vae_lab.runs.result import Objective, Result
 from vae_lab.runs.run import Run, text
 from vae_lab.runs.setting import settings_of
@@ -113,9 +115,12 @@ def test_held_at_floor(tmp_path, rate, floor, held):
 
 def test_counts_by_value(sweep):
     said = words(sweep(result("full", 0.0, beta=4), result("partial", 2.0, beta=1), result("none", 4.0, beta=1)))
-    assert "3 runs: 1 collapsed (the decoder ignores z), 1 with unused dimensions, 1 with all in use." in said
+    assert (
+        "3 runs: 1 collapsed (the decoder ignores z), 1 with some dimensions unused, 1 with all dimensions used."
+        in said
+    )
     assert "beta = 4: 1 of 1 collapsed, mean KL 0.00; 1: 0 of 2 collapsed, mean KL 3.00." in said
-    assert "Unused dimensions are no fault" in said
+    assert "An unused dimension is not a fault" in said
 
 
 def test_failed_and_diverged_are_named_with_their_reason(sweep, capsys):
@@ -137,7 +142,7 @@ def test_files_have_a_row_per_run_and_per_setting(sweep):
     summary, settings = (list(csv.DictReader(text)) for text in texts)
     assert len(summary) == 6
     assert [row["beta"] for row in settings] == ["4", "1"]
-    assert settings[0]["seeds"] == settings[0]["verdict_full"] == "3"
+    assert settings[0]["seeds"] == settings[0]["collapse_full"] == "3"
     assert float(settings[1]["test/rate/median"]) == 3.0
 
 
@@ -350,3 +355,110 @@ def test_report_prints_markdown(sweep, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("| eps | ELBO | KL (rate) |")
     assert [line.split(" | ")[0] for line in lines[2:]] == ["| 0", "| 1"]
+
+
+def test_a_killed_run_is_told_from_one_that_runs(sweep, capsys):
+    killed = Process(pid=2**22 + 1, began="", host=Process.this().host)
+    running = [
+        replace(result(status="running", a=a), process=process) for a, process in ((1, killed), (2, Process.this()))
+    ]
+    assert finish(sweep(result(a=0), *running)) == "1 of 3 runs failed: run1"
+    printed = capsys.readouterr().out
+    assert "1 stopped (the process is gone):\n  run1: stopped at step 0" in printed
+    assert "1 running:\n  run2: at step 0" in printed
+
+
+def test_the_summary_says_how_much_collapsed_and_names_what_cannot_be_read(sweep, capsys):
+    directory = sweep(result("partial", a=1), result("full", a=2), result("none", a=3), result(a=4))
+    (directory / "run2" / "metrics.csv").write_text("epoch,val/rate\n1,2\n")
+    (directory / "run3" / "result.json").write_text('{"status": "fin')
+    assert finish(directory) == ""
+    with (directory / "summary.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["collapse"] for row in rows] == ["1 of 2 unused", "full", "none", ""]
+    assert rows[2]["reason"] == "metrics.csv has no column step"
+    assert (rows[3]["run"], rows[3]["status"]) == ("run3", "unreadable")
+    assert rows[3]["reason"].startswith("result.json is broken")
+    assert "run2: metrics.csv has no column step; no cause is looked for" in capsys.readouterr().out
+
+
+def with_figures(one, **figures):
+    return replace(one, metrics={**one.metrics, **{f"test/{name}": value for name, value in figures.items()}})
+
+
+def test_mutual_information_near_its_ceiling_is_a_bracket_where_both_sides_are_known(tmp_path, sweep):
+    run = Run(tmp_path, with_figures(result(rate=9.0), mutual_information=5.41, mutual_information_upper=8.12))
+    assert (cell(run, "MI"), cell(run, "prior gap")) == ("5.41 to 8.12", "0.88 to 3.59")
+    table = content(Sweep.read(sweep(*[with_figures(one, mutual_information=5.41, mutual_information_upper=8.12)
+                                       for one in seeds("none", rate=9.0, a=1)])).runs, ["a"])  # fmt: skip
+    assert table.rows[0][table.headings.index("MI")] == "5.41 to 8.12"
+    below = Run(tmp_path, with_figures(result(rate=3.0), mutual_information=2.0, mutual_information_upper=2.5))
+    assert cell(below, "MI") == "2.00"
+
+
+@pytest.mark.parametrize(
+    ("scores", "expected"),
+    [
+        (["mass", "mass"], ""),
+        ([None, "density"], ""),
+        (
+            ["mass", "density"],
+            "mix probabilities (Bernoulli) and densities (Bernoulli). Compare them within one kind only",
+        ),
+        (
+            ["density", "cross-entropy", "mass"],
+            "mix densities (Bernoulli), cross-entropies of grey values (Bernoulli) and",
+        ),
+    ],
+)
+def test_elbos_that_do_not_compare_are_pointed_out(sweep, scores, expected):
+    runs = [replace(result(a=i), objective=objective(effective_beta=1.0, scores=kind)) for i, kind in enumerate(scores)]
+    said = words(sweep(*runs))
+    assert expected in said
+    assert bool(expected) == ("The columns ELBO and distortion mix" in said)
+
+
+def test_bits_per_dimension_stand_where_all_are_masses(sweep):
+    masses = [replace(result(a=a), objective=objective(effective_beta=1.0, scores="mass")) for a in (1, 2)]
+    table = content([Run(Path("none"), one) for one in masses], ["a"])
+    assert table.rows[0][table.headings.index("bits/dim")] == "0.518"  # 23 / (64 ln 2)
+    other = replace(masses[0], objective=objective(effective_beta=1.0, scores="density"))
+    assert "bits/dim" not in content([Run(Path("none"), one) for one in (*masses, other)], ["a"]).headings
+
+
+def test_values_of_any_length_and_kind_stay_in_their_row(sweep, monkeypatch, capsys):
+    paths = ("/data/" + "a/" * 60 + "faces.npz", "/数据/脸/训练集.npz", "a\nb\x1b[31m\u202ex")
+    directory = sweep(*[result(**{"data.path": path}) for path in paths])
+    terminal(monkeypatch, 80)
+    finish(directory)
+    printed = capsys.readouterr().out
+    table = printed.partition("not shown")[0]
+    assert max(map(len, table.splitlines())) <= 80
+    assert "/data/a/...a/a/faces.npz" in table
+    assert "a\\nb\\x1b[31m\\u202ex" in table
+    assert not {"\x1b", "\u202e"} & set(printed)
+    for heading in ("ELBO", "KL (rate)", "MI", "collapse"):
+        assert heading in table
+
+
+def test_values_that_differ_only_in_their_middle_are_not_cut():
+    from vae_lab.report.table import shortened
+
+    alike = ["same-beginning-" + middle + "-and-the-same-end-of-it" for middle in "xy"]
+    assert shortened(alike) == alike
+
+
+def test_where_no_run_finished_there_are_no_columns_of_dashes():
+    table = content([Run(None, result(status="failed", a=1)), Run(None, result(status="diverged", a=2))], ["a"])
+    assert table.headings == ["a", "seconds", "collapse"]
+
+
+def test_a_table_that_cannot_be_written_is_a_line(sweep, monkeypatch, capsys):
+    import errno
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device", "summary.csv")
+
+    monkeypatch.setattr("vae_lab.report.show.write_csv", full)
+    assert finish(sweep(result(a=1), result(a=2))) == ""
+    assert "tables not written: No space left on device: summary.csv" in capsys.readouterr().out

@@ -1,9 +1,11 @@
 """Where a run stands in its sweep: read from disk, whatever process asks."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from vae_lab.runs.process import Process
 from vae_lab.runs.result import Result
 from vae_lab.runs.sweep import SweepRecord
 from vae_lab.sweep.record import Position, begin, duration, end
@@ -27,6 +29,10 @@ def write(sweep, *names, status="finished"):
         Result(status=status, seed=0).write(sweep / name)
 
 
+def write_running(run):
+    Result(status="running", seed=0).write(run)
+
+
 def test_a_run_is_found_by_its_name(sweep):
     assert str(Position.of(sweep / JOBS[3])) == "[ 4/12]"
     assert str(Position.of(sweep / JOBS[11])) == "[12/12]"
@@ -45,6 +51,9 @@ def test_time_left_follows_the_runs_that_have_ended_on_disk(sweep):
     write(sweep, JOBS[3], JOBS[4], status="running")
     write(sweep, "of another sweep")
     assert position.ended() == 3
+    Result(status="running", seed=0, process=replace(Process.this(), began="another boot/1")).write(sweep / JOBS[3])
+    assert position.ended() == 4, "a run that was killed counts as ended"
+    write_running(sweep / JOBS[3])
     assert position.time_left() == "sweep: 1 min 30 s left"
     write(sweep, *JOBS[5:])
     assert position.time_left() == "sweep: 6 s left"

@@ -36,6 +36,65 @@ def test_load_gives_a_model_that_encodes_decodes_samples_and_reconstructs(traine
     assert float(model.beta) == 0.5
 
 
+def test_load_gives_the_data_with_their_labels(trained):
+    from sklearn.datasets import load_digits
+
+    model, data = vae_lab.load(trained, with_data=True)
+    assert {name: len(split.images) for name, split in data.splits.items()} == {"train": 1197, "val": 300, "test": 300}
+    batch = next(data.eval_stream("test"))
+    known = {image.tobytes(): label for image, label in zip(load_digits().data, load_digits().target, strict=True)}
+    images = (batch.x * 16).flatten(1).double().numpy()
+    assert [known[image.tobytes()] for image in images] == batch.labels.tolist()
+    terms = model(batch.x, model.evaluation_noise(batch.indices, "test")).terms
+    elbo = -(terms.rate.sum(1) + terms.distortion).mean().item()
+    assert elbo == pytest.approx(Result.read(trained).metrics["test/elbo"], rel=1e-5)
+
+
+@pytest.mark.parametrize("kind", [torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("given", [torch.float32, torch.float64, torch.bfloat16])
+def test_a_model_of_any_precision_reads_floats_of_any_precision(trained, kind, given):
+    model = vae_lab.load(trained).to(kind)
+    x = torch.rand(3, 1, 8, 8, generator=torch.Generator().manual_seed(0)).to(given)
+    latents = model.encode(x).mean
+    assert latents.dtype == model.decode(latents.to(given)).dtype == model.reconstruct(x).dtype == kind
+    weights = model.log_weights(x, torch.zeros(2, 3, 4, dtype=given))
+    assert weights.shape == (2, 3) and weights.isfinite().all()
+    with pytest.raises(RuntimeError):  # whole numbers have no known scale
+        model.encode((255 * x).byte())
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("state_dict.kl_weight", "vae_lab.image_shape", "vae_lab.config.seed", "vae_lab.config.encoder"),
+        *("vae_lab.config.optimizer", "vae_lab.config.metrics", "vae_lab.config.model", "vae_lab.config.data"),
+    ],
+)
+@pytest.mark.parametrize("change", ["lacks", "is a word"])
+def test_a_checkpoint_that_lacks_an_entry_is_refused(trained, tmp_path, path, change):
+    content = torch.load(trained / "checkpoints" / "best.ckpt", weights_only=True)
+    *above, name = path.split(".")
+    holder = content
+    for part in above:
+        holder = holder[part]
+    if change == "lacks" or name == "seed":
+        del holder[name]
+    else:
+        holder[name] = "word"
+    torch.save(content, tmp_path / "damaged.ckpt")
+    with pytest.raises(ArgumentError, match=rf"damaged\.ckpt: lacks {path.removeprefix('vae_lab.')}: it is damaged"):
+        vae_lab.load(tmp_path / "damaged.ckpt")
+
+
+@pytest.mark.parametrize("key", ["decoder.net.0.weight", "beta"])
+def test_weights_that_lack_an_entry_are_refused(trained, tmp_path, key):
+    content = torch.load(trained / "checkpoints" / "best.ckpt", weights_only=True)
+    del content["state_dict"][key]
+    torch.save(content, tmp_path / "damaged.ckpt")
+    with pytest.raises(ArgumentError, match="holds the weights of another model"):
+        vae_lab.load(tmp_path / "damaged.ckpt")
+
+
 def test_load_takes_directory_checkpoint_and_latest(trained, monkeypatch, tmp_path):
     target = tmp_path / "outputs" / "run"
     shutil.copytree(trained, target)

@@ -140,6 +140,7 @@ def test_the_objective_is_recorded(compose_config, tmp_path):
     assert objective.effective_beta == 2 * 0.5 * 64
     assert objective.spectrum[0] == pytest.approx(3.2823, abs=1e-3)
     assert len(objective.spectrum) == 4
+    assert objective.scores == "cross-entropy"  # grey digits under a Bernoulli likelihood
 
 
 def test_averaging_the_distortion_is_the_same_as_multiplying_beta(compose_config):
@@ -189,7 +190,8 @@ def test_a_loss_that_is_no_number_stops_the_run_at_its_step(compose_config, tmp_
     result = execute(compose_config("trainer.max_steps=1000"), tmp_path)
     assert (result.status, result.diverged_step) == ("diverged", 7)
     assert len(curve(tmp_path, "train/loss")) < 5
-    assert Result.read(tmp_path).status == "diverged"
+    recorded = Result.read(tmp_path)
+    assert (recorded.status, recorded.objective.learning_rate) == ("diverged", 1e-3)  # what its diagnosis rests on
 
 
 def test_bernoulli_on_other_pixels_is_refused(compose_config, tmp_path):
@@ -202,7 +204,7 @@ def test_bernoulli_on_other_pixels_is_refused(compose_config, tmp_path):
     run.check(compose_config("data=npz", path, "likelihood=gaussian"))
 
 
-def test_wandb_offline_holds_group_name_config_charts_and_verdict(compose_config, tmp_path):
+def test_wandb_offline_holds_group_name_config_charts_and_collapse(compose_config, tmp_path):
     wandb = pytest.importorskip("wandb")
     config = compose_config("logger=[wandb,tensorboard]")
     for name in ("first", "second"):
@@ -211,7 +213,7 @@ def test_wandb_offline_holds_group_name_config_charts_and_verdict(compose_config
     for name in ("first", "second"):
         (file,) = (tmp_path / name).glob("wandb/offline-run-*/run-*.wandb")
         content = file.read_bytes()
-        words = ("a_sweep", name, "model.beta", "train/rate", "val/rate", "KL (rate), nats per image", "verdict")
+        words = ("a_sweep", name, "model.beta", "train/rate", "val/rate", "KL (rate), nats per image", "collapse")
         for word in words:
             assert word.encode() in content, word
         assert list((tmp_path / name / "tensorboard").glob("events.out.*"))

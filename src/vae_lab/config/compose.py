@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from vae_lab.config.explain import explain, explain_value
-from vae_lab.config.groups import hydra_config
+from vae_lab.config.loader import hydra_config
 
 
 def container(config: DictConfig) -> dict[str, Any]:

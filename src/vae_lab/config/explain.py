@@ -8,7 +8,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from vae_lab.checks import ConfigError, did_you_mean, one_line
-from vae_lab.config.groups import groups, hydra_config, options_with
+from vae_lab.config.groups import groups, options_with
+from vae_lab.config.loader import hydra_config
 from vae_lab.config.names import key_and_text
 
 
@@ -24,12 +25,24 @@ def explain(error: Exception, overrides: Sequence[str], config_dir: Path | None 
         return explain_key(match.group(1), overrides, config_dir)
     if "append" in message and (match := re.search(r"item is already at '([^']*)'", message)):
         return ConfigError.part(match.group(1), "exists already; write it without the +")
+    if match := re.search(r"Ambiguous value for argument '([^=]*)=(.*)'", message):
+        allowed = f"has several values: add -m to run each of them, or write [{match[2]}] for a list"
+        return ConfigError.setting(match[1], match[2], allowed)
+    if match := re.search(r"Sweep parameters '([^=]*)=(.*)' requires", message):
+        return ConfigError.setting(match[1], match[2], "has several values: add -m to run each of them")
     if "parse" in type(error).__name__.lower() or "mismatched input" in message or "viable" in message:
         return ConfigError(
-            f"{one_line(error)}; must be KEY=VALUE, with quotes around special characters: 'KEY=\"a,b\"'"
+            f"{first_line(message)}; must be KEY=VALUE, with quotes around special characters: 'KEY=\"a,b\"'"
         )
     cause = one_line(error.__cause__) if error.__cause__ else ""
-    return ConfigError(f"{one_line(error)}{': ' if cause else ''}{cause}")
+    return ConfigError(": ".join(filter(None, [first_line(message) or type(error).__name__, cause])))
+
+
+def first_line(text: str) -> str:
+    """The first line that is not empty, with the next one behind a colon, and without the names of exceptions."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    said = " ".join(lines[: 2 if lines and lines[0].endswith(":") else 1])
+    return re.sub(r"^(?:\w+(?:Exception|Error): )+", "", said)
 
 
 def explain_key(key: str, overrides: Sequence[str], config_dir: Path | None = None) -> ConfigError:
@@ -50,7 +63,8 @@ def reason(key: str, overrides: Sequence[str], config_dir: Path | None) -> str:
             return f"{chosen} has no {name}; it is a setting of {group}={' or '.join(others)}"
         here = [str(entry) for entry in known[group] or {} if not str(entry).startswith("_")]
         return f"{chosen} has no {name}{did_you_mean(name, here)}; it has {', '.join(here) or 'no settings'}"
-    leaves = [f"{entry}.{leaf!s}" for entry, node in known.items() if OmegaConf.is_dict(node) for leaf in node]
+    parts = {entry: node for entry, node in known.items() if OmegaConf.is_dict(node)}
+    leaves = [f"{entry}.{leaf!s}" for entry, node in parts.items() for leaf in node if not str(leaf).startswith("_")]
     names = sorted({*groups(), *known})
     nearest = did_you_mean(key, [*names, *leaves])
     return f"no such setting{nearest}; settings and groups: {', '.join(names)}; all: python -m vae_lab.list"

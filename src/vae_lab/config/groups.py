@@ -1,13 +1,9 @@
-"""Where conf/ lies, which groups and options are in it, and Hydra's composition over it."""
+"""Where conf/ lies, and which groups and options are in it."""
 
-from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
-
-from vae_lab.config.names import with_plus
 
 PACKAGE = Path(__file__).parents[1]
 CONF = next(folder for folder in (PACKAGE / "conf", PACKAGE.parents[1] / "conf") if folder.is_dir())
@@ -22,24 +18,21 @@ def groups(config_dir: Path | None = None) -> dict[str, list[str]]:
     return {group: sorted(found[group]) for group in sorted(found)}
 
 
+@cache
+def settings() -> tuple[str, ...]:
+    """The top level of a run's config: every run has these settings and parts, and no others."""
+    content = OmegaConf.to_container(OmegaConf.load(CONF / "config.yaml"), resolve=False)
+    assert isinstance(content, dict)
+    parts = [str(key) for entry in content.pop("defaults") if isinstance(entry, dict) for key in entry]
+    return tuple(key for key in (*parts, *map(str, content)) if key != "hydra" and not key.startswith("override "))
+
+
+def entries_of(group: str, option: str) -> set[str]:
+    """The entries in the file of an option."""
+    content = OmegaConf.load(CONF / group / f"{option}.yaml")
+    return {str(key) for key in content} if isinstance(content, DictConfig) else set()
+
+
 def options_with(group: str, name: str) -> list[str]:
     """The options of ``group`` whose file has an entry ``name``."""
-    files = ((option, OmegaConf.load(CONF / group / f"{option}.yaml")) for option in groups().get(group, []))
-    return [option for option, content in files if isinstance(content, DictConfig) and name in content.keys()]  # noqa: SIM118, a missing value is no member
-
-
-def hydra_config(overrides: Sequence[str], config_dir: Path | None = None) -> DictConfig:
-    """The config that Hydra composes from conf/, a person's own folder and these overrides; Hydra's part included.
-
-    Raises:
-        HydraException: for whatever fits nowhere.
-    """
-    own = [] if config_dir is None else [f"hydra.searchpath=[{quoted(f'file://{config_dir.absolute()}')}]"]
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        return compose("config", [*own, *map(with_plus, overrides)], return_hydra_config=True)
-
-
-def quoted(text: str) -> str:
-    """The text as a string of Hydra's override grammar."""
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    return [option for option in groups().get(group, []) if name in entries_of(group, option)]

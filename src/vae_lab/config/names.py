@@ -8,7 +8,7 @@ from typing import Any
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
-LONGEST_NAME = 120
+LONGEST_NAME = 120  # bytes of UTF-8; file systems take 255, and a run directory has the time before it
 ADDED = ("experiment", "case", "remedy")  # groups that are not among the defaults
 COMMON = ("experiment", "hydra.", "hydra/")  # how keys begin that all runs of a sweep share
 
@@ -37,14 +37,38 @@ def run_name(overrides: Sequence[str]) -> str:
         ('model.beta=4', 'defaults')
     """
     text = ",".join(run_overrides(overrides)) or "defaults"
-    name = re.sub(r"[^\w.,=+-]", "_", text)[:LONGEST_NAME]
-    return name if name == text else f"{name[: LONGEST_NAME - 9]}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    name = re.sub(r"[^\w.,=+-]", "_", text)
+    if name == text and len(name.encode()) <= LONGEST_NAME:
+        return name
+    digest = hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:8]
+    return f"{cut(name, LONGEST_NAME - 9)}-{digest}"
+
+
+def cut(text: str, size: int) -> str:
+    """The text's beginning, of at most ``size`` bytes of UTF-8."""
+    return text.encode(errors="replace")[:size].decode(errors="ignore")
+
+
+def job_name(job: Sequence[str], swept: Sequence[str]) -> str:
+    """The directory name of a job of a sweep: what was swept, as this job has it; ``run`` where nothing was.
+
+    Example:
+        >>> job_name(["data=npz", "+case=summed", "model.beta=4"], ["case", "model.beta"]), job_name(["data=npz"], [])
+        ('case=summed,model.beta=4', 'run')
+    """
+    own = [override for override in job if key_and_text(override)[0] in swept]
+    return run_name(own) if own else "run"
+
+
+def as_written(overrides: Any) -> list[str]:
+    """A recorded list of overrides, in which an interpolation is a text like any other."""
+    return [str(override) for override in OmegaConf.to_container(overrides, resolve=False) or ()]
 
 
 def experiment_name(overrides: Sequence[str]) -> str:
     """The experiment that was chosen on the command line, or ``sweep``."""
     names = [text for key, text in map(key_and_text, overrides) if key == "experiment"]
-    return re.sub(r"\W", "_", names[-1]) if names else "sweep"
+    return cut(re.sub(r"\W", "_", names[-1]), LONGEST_NAME) if names else "sweep"
 
 
 def override_values(overrides: Sequence[str]) -> dict[str, Any]:
@@ -65,6 +89,11 @@ def primitive(value: Any) -> Any:
     if isinstance(value, dict):
         return {str(key): primitive(entry) for key, entry in value.items()}
     return value if value is None or isinstance(value, (bool, int, float)) else str(value)
+
+
+def quoted(text: str) -> str:
+    """The text as a string of Hydra's override grammar."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 OmegaConf.register_new_resolver("vae_lab.run_name", run_name, replace=True)

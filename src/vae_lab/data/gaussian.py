@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from vae_lab.data.images import FEWEST, SPLIT_SEED, ImageData, Split
 Floats = NDArray[np.float64]
 
 
-@cache
+@lru_cache(maxsize=1)  # a sweep over data sets keeps no more than the last one
 def load(eigenvalues: tuple[float, ...], rotate: bool, size: int) -> dict[str, Split]:
     """Draw train, val and test, ``size`` images (N, 1, 1, P) each; the same for every run and seed."""
     axes = rotation(len(eigenvalues)) if rotate else np.eye(len(eigenvalues))

@@ -1,14 +1,17 @@
-"""Images held in memory and batched by index; order and binarisation are functions of (seed, step).
+"""Images batched by index; order and binarisation are functions of (seed, step).
 
-Shapes: N images of a split, B batch; images are (N, C, H, W), uint8 (0..255, read as [0, 1]) or float32.
+Shapes: N images of a split, B batch; images are (N, C, H, W): uint8 (0..255, read as [0, 1]), bool or floats, in memory
+or on disk. Batches are float32.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
+from pathlib import Path
 from typing import ClassVar, NamedTuple
 
+import numpy as np
 import torch
 from lightning.pytorch import LightningDataModule
 from torch import Tensor
@@ -16,46 +19,85 @@ from torch import Tensor
 from vae_lab import noise
 from vae_lab.checks import ArgumentError, choice, integer
 from vae_lab.data.batch import Batch
+from vae_lab.data.rows import Images, Rows, chunks
 
 FEWEST = 10  # images in a split
+LARGEST = float(torch.finfo(torch.float32).max)
 SPLIT_SEED = 0  # splits and static binarisation are part of the data set: they do not follow the run's seed
 
 
 class Split(NamedTuple):
-    """A split's images, and what is known of each."""
+    """A split's images, and what is known of each.
 
-    images: Tensor  # (N, C, H, W), uint8 or float32
+    Example:
+        >>> split = Split(torch.rand(10, 1, 8, 8), labels=torch.arange(10))
+        >>> split.batch(torch.tensor([7, 2])).labels
+        tensor([7, 2])
+    """
+
+    images: Images  # (N, C, H, W)
     labels: Tensor | None = None  # (N,), int64
     factors: Tensor | None = None  # (N, F), int64: the values of the factors of variation
 
-    def at(self, indices: Tensor) -> "Split":
-        """The images with these indices (B,), in that order."""
+    def part(self, indices: Tensor) -> "Split":
+        """A split of the images with these indices (N,), in that order; what is on disk stays there."""
+        images: Images = self.images
+        images = images.part(indices) if isinstance(images, Rows) else images.index_select(0, indices)
+        return Split(images, *self.known(indices))
+
+    def batch(self, indices: Tensor) -> Batch:
+        """The images with these indices (B,), in that order, as float32."""
+        return Batch(pixels(self.images.index_select(0, indices)), indices, *self.known(indices))
+
+    def known(self, indices: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        """Labels and factors of the images with these indices."""
         labels, factors = (None if part is None else part[indices] for part in (self.labels, self.factors))
-        return Split(self.images.index_select(0, indices), labels, factors)  # far faster than images[indices]
+        return labels, factors
 
 
 def pixels(images: Tensor) -> Tensor:
-    """Images as float32: uint8 is scaled from 0..255 to [0, 1]."""
-    return images.float() / 255 if images.dtype == torch.uint8 else images
+    """Images as float32: uint8 is scaled from 0..255 to [0, 1].
+
+    Example:
+        >>> pixels(torch.tensor([0, 51, 255], dtype=torch.uint8))
+        tensor([0.0000, 0.2000, 1.0000])
+    """
+    return images.float().div_(255) if images.dtype == torch.uint8 else images.float()
+
+
+def range_of(splits: Mapping[str, Split]) -> tuple[float, float]:
+    """The least and the largest pixel of all splits; of uint8 and bool what they can be at least and at most."""
+    whole = any(split.images.dtype in (torch.uint8, torch.bool) for split in splits.values())
+    ends = [(0.0, 1.0)] if whole else []
+    for split in splits.values():
+        if split.images.dtype.is_floating_point:
+            ends += [(float(x.min()), float(x.max())) for x in map(pixels, chunks(split.images))]
+    return min(low for low, _ in ends), max(high for _, high in ends)
 
 
 def random_split(whole: Split, sizes: dict[str, int]) -> dict[str, Split]:
     """Cut a fixed random permutation into splits of the given sizes; the same for every run and seed."""
     order = noise.permutation(len(whole.images), seed=SPLIT_SEED, purpose="split")
     parts = zip(sizes, order.split(list(sizes.values())), strict=True)
-    return {name: whole.at(part) for name, part in parts}
+    return {name: whole.part(part) for name, part in parts}
 
 
-def tenths(n: int) -> dict[str, int]:
-    """Sizes of train, val and test: 80, 10 and 10 per cent of ``n``, but at least ``FEWEST``.
+def tenths(n: int, path: Path, held_out: Iterable[str] = ("val", "test")) -> dict[str, int]:
+    """Sizes of the splits that ``n`` images are cut into: a tenth, at least ``FEWEST``, for each that is ``held_out``.
 
     Raises:
-        ValueError: when ``n`` is too small for that.
+        ArgumentError: when that leaves fewer than ``FEWEST`` for ``train``; ``path`` is where they come from.
+
+    Example:
+        >>> tenths(150, Path("digits.npz"))
+        {'train': 120, 'val': 15, 'test': 15}
     """
-    if n < 3 * FEWEST:
-        raise ValueError(f"path: holds {n} images; must be at least {3 * FEWEST} to be cut into train, val and test")
-    held_out = max(n // 10, FEWEST)
-    return {"train": n - 2 * held_out, "val": held_out, "test": held_out}
+    sizes = dict.fromkeys(held_out, max(n // 10, FEWEST))
+    left, fewest = n - sum(sizes.values()), FEWEST * (len(sizes) + 1)
+    if left < FEWEST:
+        parts = ", ".join(["train", *sizes])
+        raise ArgumentError("path", path, f"holds {n} images; must be at least {fewest} to be cut into {parts}")
+    return {"train": left, **sizes}
 
 
 class ImageData(LightningDataModule):
@@ -88,7 +130,9 @@ class ImageData(LightningDataModule):
         train = self.splits["train"].images
         if batch_size > len(train):
             raise ArgumentError("batch_size", batch_size, f"must be at most the training set's {len(train)} images")
-        low, high = self.value_range
+        low, high = range_of(self.splits)
+        if max(-low, high) > LARGEST:
+            raise ValueError(f"pixels reach from {low:g} to {high:g}; must lie within ±{LARGEST:.2g}, as float32 does")
         if binarize != "none" and (low < 0 or high > 1):
             raise ArgumentError(
                 "binarize", binarize, f"needs pixels in [0, 1], the data reach from {low:g} to {high:g}"
@@ -106,12 +150,10 @@ class ImageData(LightningDataModule):
         channels, height, width = self.splits["train"].images.shape[1:]
         return channels, height, width
 
-    @property
+    @cached_property
     def value_range(self) -> tuple[float, float]:
         """The least and the largest pixel of all splits."""
-        images = [split.images for split in self.splits.values()]
-        ends = [(0.0, 1.0) if i.dtype == torch.uint8 else (float(i.min()), float(i.max())) for i in images]
-        return min(low for low, _ in ends), max(high for _, high in ends)
+        return range_of(self.splits)
 
     @property
     def batches_per_epoch(self) -> int:
@@ -119,17 +161,22 @@ class ImageData(LightningDataModule):
         return len(self.splits["train"].images) // self.batch_size
 
     def binarized(self, name: str) -> Split:
-        """The split with each pixel drawn once, as uint8 0 or 255."""
-        split = self.splits[name]
-        threshold = noise.uniform(tuple(split.images.shape), seed=SPLIT_SEED, purpose=f"binarize/{name}")
-        return split._replace(images=(pixels(split.images) > threshold).byte() * 255)
+        """The split with each pixel drawn once, as uint8 0 or 255, in memory."""
+        split, draws = self.splits[name], noise.generator(SPLIT_SEED, f"binarize/{name}")
+        drawn = torch.empty(tuple(split.images.shape), dtype=torch.uint8)
+        done = 0
+        for images in chunks(split.images):
+            threshold = torch.from_numpy(draws.random(tuple(images.shape), dtype=np.float32))
+            drawn[done : done + len(images)] = (pixels(images) > threshold).byte() * 255
+            done += len(images)
+        return split._replace(images=drawn)
 
     def train_moments(self) -> tuple[Tensor, float]:
         """The mean image (C, H, W) of the training set, and the mean squared error per pixel of that one image."""
         total = torch.zeros(self.image_shape, dtype=torch.float64)
         squares = torch.zeros_like(total)
         images = self.splits["train"].images
-        for chunk in images.split(5000):
+        for chunk in chunks(images):
             x = pixels(chunk).double()
             total += x.sum(0)
             squares += (x if self.binarize == "dynamic" else x.square()).sum(0)  # E[b²] = E[b] of a binary pixel
@@ -138,16 +185,16 @@ class ImageData(LightningDataModule):
 
     def training_sample(self, limit: int = 10_000) -> Tensor:
         """At most ``limit`` training images (N, C, H, W) as the model sees them, the same for every run."""
-        size = len(self.splits["train"].images)
-        x = pixels(self.splits["train"].images[noise.permutation(size, seed=SPLIT_SEED, purpose="sample")[:limit]])
+        train = self.splits["train"]
+        chosen = noise.permutation(len(train.images), seed=SPLIT_SEED, purpose="sample")[:limit]
+        x = train.batch(chosen).x
         return self.drawn(x, SPLIT_SEED, 0) if self.binarize == "dynamic" else x
 
     # batches
 
     def batch(self, name: str, indices: Tensor) -> Batch:
         """The images of a split with these indices (B,)."""
-        images, labels, factors = self.splits[name].at(indices)
-        return Batch(pixels(images), indices, labels, factors)
+        return self.splits[name].batch(indices)
 
     def drawn(self, x: Tensor, seed: int, step: int) -> Tensor:
         """Each pixel of x drawn as 0 or 1 with its value as probability."""
@@ -173,9 +220,18 @@ class ImageData(LightningDataModule):
 
     def eval_stream(self, name: str) -> Iterator[Batch]:
         """All images of a split, in order, in nearly equal batches of at most ``eval_batch_size``."""
-        size = len(self.splits[name].images)
-        for indices in torch.arange(size).tensor_split(math.ceil(size / self.eval_batch_size)):
+        for indices in self.eval_cuts(name):
             yield self.batch(name, indices)
+
+    def eval_cuts(self, name: str) -> tuple[Tensor, ...]:
+        """The indices of each batch of a split."""
+        size = len(self.splits[name].images)
+        return torch.arange(size).tensor_split(math.ceil(size / self.eval_batch_size))
+
+    @property
+    def smallest_eval_batch(self) -> int:
+        """How many images the smallest batch of evaluation has."""
+        return min(len(indices) for name in ("val", "test") for indices in self.eval_cuts(name))
 
     def train_dataloader(self) -> "Batches":
         assert self.trainer is not None

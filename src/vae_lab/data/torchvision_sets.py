@@ -2,11 +2,13 @@
 
 import contextlib
 import io
-from functools import cache
+from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 from torchvision import datasets
 
 from vae_lab.checks import ArgumentError
@@ -19,7 +21,7 @@ ADVICE = {
 }
 
 
-@cache
+@lru_cache(maxsize=1)  # a sweep over data sets keeps no more than the last one
 def load(name: str, root: str, held_out: int) -> dict[str, Split]:
     """Train and test as published; the last ``held_out`` training images are the validation split.
 
@@ -27,7 +29,7 @@ def load(name: str, root: str, held_out: int) -> dict[str, Split]:
         ValueError: when the files are not there and cannot be downloaded, or are corrupt; says what to do.
     """
     try:
-        with contextlib.redirect_stdout(io.StringIO()):
+        with contextlib.redirect_stdout(io.StringIO()), no_empty_folders(Path(root, name, "raw")):
             train, test = (tensors(getattr(datasets, name)(root, train=part, download=True)) for part in (True, False))
     except Exception as error:  # torchvision raises whatever urllib, gzip, pickle or its own checks raise
         advice = ADVICE[name].format(root=Path(root).absolute())
@@ -38,21 +40,28 @@ def load(name: str, root: str, held_out: int) -> dict[str, Split]:
             f"({type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no reason given'}); {advice}, "
             "or name the folder that has them by data.root=DIR or VAE_LAB_DATA=DIR",
         ) from error
-    cut = len(train.images) - held_out
-    assert train.labels is not None
-    first, last = slice(cut), slice(cut, None)
-    return {
-        "train": Split(train.images[first], train.labels[first]),
-        "val": Split(train.images[last], train.labels[last]),
-        "test": test,
-    }
+    (images, labels), cut = train, len(train[0]) - held_out
+    return {"train": Split(images[:cut], labels[:cut]), "val": Split(images[cut:], labels[cut:]), "test": Split(*test)}
 
 
-def tensors(dataset: Any) -> Split:
+@contextlib.contextmanager
+def no_empty_folders(path: Path) -> Iterator[None]:
+    """Remove, when the block fails, what it has left empty of ``path`` and the folders above."""
+    new = [folder for folder in (path, *path.parents) if not folder.is_dir()]
+    try:
+        yield
+    except BaseException:
+        for folder in new:
+            with contextlib.suppress(OSError):  # not there, or not empty
+                folder.rmdir()
+        raise
+
+
+def tensors(dataset: Any) -> tuple[Tensor, Tensor]:
     """All images (N, C, H, W) as uint8 and labels (N,) of a torchvision data set."""
     images = torch.as_tensor(dataset.data)
     images = images.unsqueeze(1) if images.ndim == 3 else images.permute(0, 3, 1, 2)
-    return Split(images.contiguous(), torch.as_tensor(dataset.targets))
+    return images.contiguous(), torch.as_tensor(dataset.targets)
 
 
 class TorchvisionData(ImageData):

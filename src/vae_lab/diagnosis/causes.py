@@ -19,6 +19,8 @@ GENTLE = 10.0  # a γ of capacity annealing that does not outweigh the distortio
 MET = 1.02  # a distortion up to this factor of its target counts as meeting it
 LARGE_VARIANCE = 1.0  # σ² that is too large for pixels in [0, 1], whatever the data
 LONGER = 5  # how many times longer to train a run that was too short
+FEWEST_STEPS, ENOUGH_STEPS = 100, 1000  # too few for any network, and a length to try
+UNREAD = 1.0  # nats of rate that a decoder which has been trained would use
 
 
 class Cause(NamedTuple):
@@ -58,10 +60,19 @@ def no_collapse(e: Evidence) -> Cause | None:
         return Cause("none", words)
     if e.kl_weight < 1 and e.cut_short:
         return Cause("none", f"not collapsed so far, but the schedule has not ended (kl_weight {e.kl_weight:g})")
-    if e.verdict == "partial" and e.latent_dim:
-        used = e.latent_dim - e.unused
-        return Cause("none", f"not collapsed: {used} of {e.latent_dim} dimensions are used, the others cost nothing")
-    return Cause("none", "not collapsed")
+    return Cause("none", f"not collapsed{dimensions_in_use(e)}")
+
+
+def dimensions_in_use(e: Evidence) -> str:
+    """How many dimensions are used of those that could be; nothing where all are."""
+    if e.verdict != "partial" or not e.latent_dim:
+        return ""
+    used = e.latent_dim - e.unused
+    if e.price != 1 or e.directions <= used:
+        rest = "the others cost nothing"
+    else:
+        rest = f"though {e.directions} directions of the data lie above β: annealing or more steps may wake others"
+    return f": {used} of {e.latent_dim} dimensions {'is' if used == 1 else 'are'} used, {rest}"
 
 
 def constant_images(e: Evidence) -> Cause | None:
@@ -113,9 +124,7 @@ def large_beta(e: Evidence) -> Cause | None:
         return None
     top = e.spectrum[0]
     words = f"{only_floor(e)}β = {e.effective_beta:.3g} is too large: the linear limit of these data is {top:.3g}"
-    beta = float(f"{min(1.0, top / 3):.1g}")
-    change = {e.rate_weight_key: beta} if e.rate_weight_key else {"model": "beta_vae", "model.beta": beta}
-    return Cause("beta", words, by_spectrum(e), change)
+    return Cause("beta", words, by_spectrum(e), smaller_weight(e))
 
 
 def unended_schedule(e: Evidence) -> Cause | None:
@@ -123,7 +132,7 @@ def unended_schedule(e: Evidence) -> Cause | None:
     if not e.cut_short:
         return None
     words = f"the run ended at step {e.steps}, before its schedule ends at step {e.schedule_end}"
-    return Cause("short", words, LIKELY, {"trainer.max_steps": 2 * e.schedule_end})
+    return Cause("schedule", words, ESTABLISHED, {"trainer.max_steps": 2 * e.schedule_end})
 
 
 def unreached_rate(e: Evidence) -> Cause | None:
@@ -147,6 +156,20 @@ def empty_rate(e: Evidence) -> Cause | None:
     return Cause("floor", words, ESTABLISHED, {"model": "beta_vae"} if e.holds_rate else {})
 
 
+def untrained(e: Evidence) -> Cause | None:
+    """Too few steps for any network, or z is encoded and the decoder has not learnt to read it."""
+    if not e.steps:
+        return None
+    carries = e.rate is not None and e.rate > UNREAD and e.price == 1
+    misread = e.shuffle_gap is not None and e.shuffle_gap < 0 and carries
+    if e.steps >= FEWEST_STEPS and not misread:
+        return None
+    words = f"the run is too short: {e.steps} steps"
+    if misread:
+        words += f", after which z carries {e.rate:.3g} nats that the decoder does not use yet"
+    return Cause("short", words, LIKELY, {"trainer.max_steps": max(LONGER * e.steps, ENOUGH_STEPS)})
+
+
 def autoregressive_decoder(e: Evidence) -> Cause | None:
     """The decoder can do without z. Free bits keep a rate open for it, where nothing changes its price already."""
     if not e.autoregressive or e.still_rising:
@@ -155,6 +178,16 @@ def autoregressive_decoder(e: Evidence) -> Cause | None:
     free = e.price == 1 and e.rate_floor == 0
     change = {"free_bits": "total", "free_bits.epsilon": 2.0} if free else {"decoder": "mlp"}
     return Cause("autoregressive", words, LIKELY, change)
+
+
+def near_limit(e: Evidence) -> Cause | None:
+    """β lies below the linear limit, but near it: the collapsed state is a saddle whose growth rate is nearly 0."""
+    if not e.near_limit or e.unfinished:
+        return None
+    words = f"β = {e.effective_beta:.3g} is below the linear limit of {e.spectrum[0]:.3g}, but so near"
+    annealed = any(weight < e.kl_weight for weight in e.weights.values())
+    change = smaller_weight(e) if annealed else {"annealing": "linear", "annealing.steps": (e.steps or 1000) // 2}
+    return Cause("near", f"{words} that training leaves the collapsed state slowly", LIKELY, change)
 
 
 def unfinished_training(e: Evidence) -> Cause | None:
@@ -187,10 +220,18 @@ RULES: tuple[Rule, ...] = (
     unended_schedule,
     unreached_rate,
     empty_rate,
+    untrained,
     autoregressive_decoder,
+    near_limit,
     unfinished_training,
     growing_weight,
 )
+
+
+def smaller_weight(e: Evidence) -> dict[str, Any]:
+    """A rate weight well below the linear limit, and not above 1."""
+    beta = float(f"{min(1.0, e.spectrum[0] / 3):.1g}")
+    return {e.rate_weight_key: beta} if e.rate_weight_key else {"model": "beta_vae", "model.beta": beta}
 
 
 def by_spectrum(e: Evidence) -> str:

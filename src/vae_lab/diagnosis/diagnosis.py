@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from vae_lab.diagnosis.causes import Cause, name_cause
 from vae_lab.diagnosis.checks import checks
+from vae_lab.diagnosis.divergence import name_divergence
 from vae_lab.diagnosis.evidence import Evidence
 
 
@@ -23,4 +24,5 @@ def diagnose(evidence: Evidence) -> Diagnosis:
         >>> found.cause.kind, found.cause.certainty, found.cause.change
         ('averaged', 'likely', {'model.distortion_reduction': 'sum'})
     """
-    return Diagnosis(name_cause(evidence), checks(evidence))
+    cause = name_cause(evidence) if evidence.diverged_step is None else name_divergence(evidence)
+    return Diagnosis(cause, checks(evidence))

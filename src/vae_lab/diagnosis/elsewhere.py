@@ -14,6 +14,7 @@ ADVICE = {
     "constant": "look at the images",
     "averaged": "sum the reconstruction loss over all pixels and channels, and average it over the batch only",
     "variance": "learn σ², or divide the squared error by 2σ² with a σ² well below the data's largest variance",
+    "near": "anneal the KL weight from 0, or a smaller β",
     "beta": "a smaller β; python -m vae_lab.theory data=... shows which β your data allow",
     "unknown": "data=... compares β with the spectrum of your data; python -m vae_lab data=... measures more",
 }

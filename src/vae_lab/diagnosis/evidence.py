@@ -6,6 +6,7 @@ from itertools import pairwise
 
 ROSE = 0.3  # nats above the last rate that count as a peak
 LOW_RATE = 0.1  # nats: below, a rate counts as zero where no verdict is known
+NEAR = 1.5  # times β: up to there, the collapsed state is left slowly (``linear_theory.escape``)
 CLEARLY = 1.5  # the factor by which a rising rate must have grown over its last validations
 
 
@@ -17,13 +18,17 @@ class Evidence:
         effective_beta: the weight of a nat of rate against a nat of distortion.
         price: what the penalty makes of a nat of rate: 1 for the plain one.
         assumed: whether the likelihood or its variance is only a guess.
-        spectrum: the first D eigenvalues of the data, in units of the likelihood's pixel variance.
+        spectrum: the first D eigenvalues of the data, in units of the likelihood's pixel variance, or of what it is at
+            the collapsed state where it is learnt.
         plain_elbo: whether the prior is N(0, I) and the loss has no term beside distortion and rate.
         rate_weight_key: the config key of the rate's weight, None where there is none.
         holds_rate: whether the model itself holds the rate at ``rate_floor``.
         batchwise_terms: what of the loss depends on the whole batch, in words.
         rates: (step, rate) of each validation.
         weights: the logged KL weights by step.
+        diverged_step: the step from which the loss was no longer finite; None for a run that ended well.
+        learning_rate: of the optimizer, before any decay.
+        train_rates, train_distortions: (step, figure) of the training batches at the logged steps, finite ones only.
 
     Example:
         >>> evidence = Evidence(effective_beta=4.0, spectrum=[3.3, 1.2], verdict="full")
@@ -65,6 +70,10 @@ class Evidence:
     schedule_end: int = 0
     rates: Sequence[tuple[int, float]] = ()
     weights: Mapping[int, float] = field(default_factory=dict)
+    diverged_step: int | None = None
+    learning_rate: float | None = None
+    train_rates: Sequence[tuple[int, float]] = ()
+    train_distortions: Sequence[tuple[int, float]] = ()
 
     @property
     def low(self) -> bool:
@@ -76,6 +85,12 @@ class Evidence:
         """Whether the effective β lies above the whole spectrum: then the collapsed state is a local optimum."""
         unpriced = self.price == 1 and self.effective_beta > 0
         return unpriced and bool(self.spectrum) and self.effective_beta >= self.spectrum[0]
+
+    @property
+    def near_limit(self) -> bool:
+        """Whether the effective β lies below the first eigenvalue, and near it."""
+        below = bool(self.spectrum) and self.price == 1 and self.effective_beta < self.spectrum[0]
+        return below and self.spectrum[0] < NEAR * self.effective_beta
 
     @property
     def directions(self) -> int:

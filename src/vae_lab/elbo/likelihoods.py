@@ -60,6 +60,10 @@ class Likelihood(nn.Module):
             ValueError: naming the argument that they do not fit.
         """
 
+    def scores(self, x: Tensor) -> str:
+        """What -log p(x|z) of images x (N, C, H, W) is: of a ``mass``, a ``density``, or a ``cross-entropy``."""
+        return "mass" if self.discrete else "density"
+
     def pixel_variance(self, mean: Tensor) -> Tensor | None:
         """Variance of each pixel (C, H, W) of p(x|z) when its mean image is ``mean`` (C, H, W).
 
@@ -67,6 +71,10 @@ class Likelihood(nn.Module):
         of an exponential family, or a Gaussian mean.
         """
         return None
+
+    def fitted_variance(self, squared_error: float) -> float | None:
+        """The σ² that weighs a squared error, by 1/2σ², once it suits their mean per pixel, where it follows them."""
+        return self.variance
 
     def constant_distortion(self, x: Tensor, mean: Tensor, variance: float) -> Tensor:
         """Distortion (B,) of a decoder that always answers with ``mean`` (C, H, W), the yardstick of any VAE.
@@ -94,6 +102,10 @@ class Bernoulli(Likelihood):
     def quantile(self, params: Tensor, u: Tensor) -> Tensor:
         """Pixels (B, C, H, W) of noise u (B, C, H, W) in [0, 1): 1 where u < p, white first."""
         return (u < params.sigmoid()).to(params)
+
+    def scores(self, x: Tensor) -> str:
+        """``mass`` of black and white images, ``cross-entropy`` of grey ones."""
+        return "mass" if bool(((x == 0) | (x == 1)).all()) else "cross-entropy"
 
     def pixel_variance(self, mean: Tensor) -> Tensor:
         return mean * (1 - mean)
@@ -182,6 +194,22 @@ class Gaussian(Likelihood):
     def pixel_variance(self, mean: Tensor) -> Tensor:
         return self.log_variance.detach().exp().expand_as(mean)
 
+    def fitted_variance(self, squared_error: float) -> float:
+        """The σ² that weighs a squared error, by 1/2σ², once it suits their mean per pixel: that mean, if it is learnt.
+
+        Where it is ``optimal`` the clip is counted in: gradients pass through it, so that it matters near -6 only.
+
+        Example:
+            >>> Gaussian(fit="learned").fitted_variance(0.25)
+            0.25
+        """
+        if self.fit != "optimal":
+            return squared_error if self.learned else self.variance
+        mse = torch.tensor(squared_error, dtype=torch.float64, requires_grad=True)
+        log_variance = clipped_log_variance(mse)
+        (price,) = torch.autograd.grad(mse / log_variance.exp() + log_variance, mse)
+        return float(1 / price)
+
     def constant_distortion(self, x: Tensor, mean: Tensor, variance: float) -> Tensor:
         sigma2 = torch.as_tensor(variance).to(x).clamp(min=1e-6) if self.learned else self.log_variance.exp()
         return (0.5 * ((x - mean).square() / sigma2 + sigma2.log() + math.log(2 * math.pi))).flatten(1).sum(1)
@@ -251,6 +279,10 @@ def gaussian(params: Tensor, log_variance: Tensor) -> Distribution:
 
 def optimal_log_variance(params: Tensor, x: Tensor) -> Tensor:
     """Log of the mean squared error () of a batch, softly clipped (Rybkin et al. 2021)."""
-    mse = (x - params).square().mean()
+    return clipped_log_variance((x - params).square().mean())
+
+
+def clipped_log_variance(mse: Tensor) -> Tensor:
+    """Log of a mean squared error (), with log σ softly clipped from below."""
     log_stddev = 0.5 * mse.clamp(min=torch.finfo(mse.dtype).tiny).log()
     return 2 * (LOWEST_LOG_STDDEV + softplus(log_stddev - LOWEST_LOG_STDDEV))

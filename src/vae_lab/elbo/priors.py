@@ -13,6 +13,7 @@ from torch.nn import functional
 from vae_lab.checks import ArgumentError, integer, number, sequence_length
 from vae_lab.elbo.divergences import ar1_committed_rate, kl_ar1, kl_standard_normal
 
+LEAST_DELTA = 1e-12  # nats per channel: below, 1 - α² cannot be told from 1
 LARGEST_U = 70.0  # -ln(1 - α²), where 1 - α² still fits float32
 LARGEST_LOG_SCALE = 15.0  # of a learnt density: narrower than 3e-7 float32 cannot tell, and (z / σ)² stays finite
 
@@ -87,6 +88,8 @@ class AR1(Prior):
         per_channel = delta * steps / latent_dim
         if per_channel > ar1_committed_rate(math.exp(-LARGEST_U), steps):
             raise ArgumentError("delta", delta, f"too much for {steps} steps; use more steps or more channels")
+        if per_channel < LEAST_DELTA:
+            raise ArgumentError("delta", delta, f"must be at least {LEAST_DELTA * latent_dim / steps:g}")
         innovation = solve_innovation(per_channel, steps)
         self.register_buffer("alpha", torch.tensor(math.sqrt(1 - innovation)))
         self.register_buffer("innovation", torch.tensor(innovation))

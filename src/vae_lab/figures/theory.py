@@ -1,40 +1,44 @@
 """The linear prediction over β."""
 
-import numpy as np
-from matplotlib.figure import Figure
+from collections.abc import Sequence
 
-from vae_lab.linear_theory.spectrum import Floats
-from vae_lab.linear_theory.water_filling import water_filling
+from matplotlib.figure import Figure
 
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#666666"  # safe for the colour-blind (Okabe & Ito)
 
 
-def draw(eigenvalues: Floats, latent_dim: int, beta: float, with_rate: bool) -> Figure:
-    """How many of the D latents are worth their nats at each β, and (Gaussian only) the rate of the linear VAE.
+def draw(
+    betas: Sequence[float],
+    latents: Sequence[int],
+    rates: Sequence[float] | None,
+    latent_dim: int,
+    beta: float,
+    limit: float,
+) -> Figure:
+    """How many of the D latents a linear VAE uses at each β, and its rate.
 
     Args:
-        eigenvalues: (P,), falling, in units of the likelihood's pixel variance.
+        betas: the β of the curves, rising.
+        latents: latents in use at each.
+        rates: nats per image at each; None where the theory does not give them.
         latent_dim: D.
         beta: the chosen β, marked.
-        with_rate: draw the rate too.
+        limit: the linear limit, marked.
     """
-    grid = np.geomspace(min(0.1, beta / 2), max(eigenvalues[0], beta) * 6, 400)
     figure = Figure(figsize=(6.4, 3.8), dpi=150, layout="constrained")
     axes = figure.add_subplot()
-    used = [min(int((eigenvalues > b).sum()), latent_dim) for b in grid]
-    axes.step(grid, used, where="post", color=BLUE, label="latents in use")
+    axes.step(betas, latents, where="post", color=BLUE, label="latents in use")
     axes.set(xscale="log", xlabel="effective β", ylabel=f"latents in use, of {latent_dim}", ylim=(0, latent_dim * 1.08))
     axes.yaxis.label.set_color(BLUE)
     axes.axvline(beta, color=GREY, linewidth=1, linestyle=":")
     axes.text(beta, latent_dim * 1.02, f" β = {beta:g}", color=GREY, fontsize=8, va="bottom")
-    axes.axvline(eigenvalues[0], color=GREY, linewidth=1, linestyle="--")
-    side = "left" if beta <= eigenvalues[0] else "right"  # away from the chosen β's line
-    label = f" linear limit \n {eigenvalues[0]:.3g} "
-    axes.text(eigenvalues[0], latent_dim * 0.85, label, color=GREY, fontsize=8, ha=side)
-    if with_rate:
+    axes.axvline(limit, color=GREY, linewidth=1, linestyle="--")
+    side = "left" if beta <= limit else "right"  # away from the chosen β's line
+    axes.text(limit, latent_dim * 0.85, f" linear limit \n {limit:.3g} ", color=GREY, fontsize=8, ha=side)
+    if rates is not None:
         right = axes.twinx()
-        right.plot(grid, [water_filling(eigenvalues, b, latent_dim).rate for b in grid], color=ORANGE)
+        right.plot(betas, rates, color=ORANGE)
         right.set(ylabel="KL (rate), nats per image", ylim=(0, None))
         right.yaxis.label.set_color(ORANGE)
-    axes.set_title("Linear prediction: what the data can pay for", fontsize=10)
+    axes.set_title("Linear prediction", fontsize=10)
     return figure

@@ -9,10 +9,11 @@ from vae_lab.metrics.bits_per_dim import BitsPerDim
 from vae_lab.metrics.epsilon_delta_collapse import EpsilonDeltaCollapse, below
 from vae_lab.metrics.importance_weighted_nll import ImportanceWeightedNLL, importance_weighted_nll
 from vae_lab.metrics.mutual_information import MutualInformation, mutual_information
+from vae_lab.metrics.mutual_information_upper import MutualInformationUpper, mutual_information_upper
 from vae_lab.metrics.per_image import PerImage
 from vae_lab.metrics.psnr import PSNR
 from vae_lab.metrics.rate_distortion import RateDistortion
-from vae_lab.metrics.shuffle_gap import ShuffleGap
+from vae_lab.metrics.shuffle_gap import ShuffleGap, information_bound
 from vae_lab.metrics.ssim import SSIM, ssim
 
 __all__ = [
@@ -23,12 +24,15 @@ __all__ = [
     "EpsilonDeltaCollapse",
     "ImportanceWeightedNLL",
     "MutualInformation",
+    "MutualInformationUpper",
     "PerImage",
     "RateDistortion",
     "ShuffleGap",
     "active_units",
     "below",
     "importance_weighted_nll",
+    "information_bound",
     "mutual_information",
+    "mutual_information_upper",
     "ssim",
 ]

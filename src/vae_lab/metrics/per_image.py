@@ -77,3 +77,8 @@ class PerImage(Metric):
         """What was kept, (N, ...) each, in the order of ``names`` and by rising index of the image."""
         rows = self.chosen(dim_zero_cat(self.indices))
         return [dim_zero_cat(getattr(self, name)).index_select(0, rows) for name in self.names]
+
+    def kept_indices(self) -> Tensor:
+        """The indices (N,) of the images that ``kept`` speaks of."""
+        indices = dim_zero_cat(self.indices)
+        return indices.index_select(0, self.chosen(indices))

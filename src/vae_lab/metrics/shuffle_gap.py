@@ -1,6 +1,6 @@
 """Shuffle gap: what the decoder loses when the latents are exchanged between images."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -8,7 +8,8 @@ from torch import Tensor
 from vae_lab import noise
 from vae_lab.metrics.per_image import PerImage
 
-MOST_DECODED, LEAST_IMAGES = 300_000, 1_000  # for all dimensions together; for each of them
+MOST_DECODED, LEAST_IMAGES = 40_000, 100  # images for all single dimensions together; for each of them
+NEGLIGIBLE = 1e-4  # nats about x: exchanging so little costs far less than the 0.01 nats at which a unit counts as used
 MAX_VALUES = 1_000_000  # pixels decoded at a time: the bound of memory
 
 
@@ -23,18 +24,22 @@ class ShuffleGap(PerImage):
     Args:
         distortion: maps z (B, D) and x (B, C, H, W) to -log p(x|z), (B,).
         seed: of the derangement.
-        per_dimension: whether to shuffle each z_j alone too, which takes D more passes over the split.
+        per_dimension: whether to shuffle each z_j alone too, which takes up to D more passes.
         images: measure this many images, evenly spread over the split, in place of all.
         chunk: how many images are decoded at a time; None: as many as have ``MAX_VALUES`` pixels.
 
-    ``update`` takes ``indices`` (B,), ``x`` (B, C, H, W), ``z`` (B, D) and ``distortion`` (B,). ``compute`` gives
-    ``shuffle_gap`` () and ``shuffle_gap_dim`` (D,), nats per image, each with its standard error of the paired
-    difference, ``..._se``. With many dimensions the latter rest on the first images of the split, at least 1,000.
+    ``update`` takes ``indices`` (B,), ``x`` (B, C, H, W), ``z`` (B, D), ``distortion`` (B,), and ``mean`` and
+    ``stddev``, each (B, D). ``compute`` gives ``shuffle_gap`` () and ``shuffle_gap_dim`` (D,), nats per image, each
+    with its standard error of the paired difference, ``..._se``, and ``shuffle_gap_dim_images`` (), on how many images
+    each figure per dimension rests: on all, or on as many, evenly spread, as make ``MOST_DECODED`` together, and at
+    least ``LEAST_IMAGES``. A dimension whose posterior is the same for all images (``information_bound`` below
+    ``NEGLIGIBLE``) has gap and error 0 by rule: independent draws are exchanged for one another.
 
     Example:
         >>> metric = ShuffleGap(lambda z, x: 0.5 * (x.flatten(1) - z).square().sum(1))
         >>> x = torch.tensor([-1.0, 1.0]).view(2, 1, 1, 1)  # the decoder draws z itself, and z is x
-        >>> metric.update(torch.arange(2), x, x.flatten(1), torch.zeros(2))
+        >>> q = {"mean": x.flatten(1), "stddev": torch.full((2, 1), 1e-6)}
+        >>> metric.update(torch.arange(2), x, z=x.flatten(1), distortion=torch.zeros(2), **q)
         >>> metric.compute()["shuffle_gap"].item()
         2.0
     """
@@ -47,35 +52,64 @@ class ShuffleGap(PerImage):
         images: int | None = None,
         chunk: int | None = None,
     ) -> None:
-        super().__init__("pictures", "zs", "distortions", images=images)
+        super().__init__("pictures", "zs", "distortions", "means", "stddevs", images=images)
         self.distortion, self.seed, self.per_dimension, self.chunk = distortion, seed, per_dimension, chunk
 
-    def update(self, indices: Tensor, x: Tensor, z: Tensor, distortion: Tensor) -> None:
-        self.keep(indices, x, z, distortion)
+    def update(self, indices: Tensor, x: Tensor, z: Tensor, distortion: Tensor, mean: Tensor, stddev: Tensor) -> None:
+        self.keep(indices, x, z, distortion, mean, stddev)
 
     def compute(self) -> dict[str, Tensor]:
-        x, z, own = self.kept()
+        x, z, own, mean, stddev = self.kept()
         partner = z[noise.derangement(len(z), seed=self.seed, purpose="shuffle").to(z.device)]
         gap, error = self.rise(partner, x, own)
         figures = {"shuffle_gap": gap, "shuffle_gap_se": error}
         if self.per_dimension:
-            rises = [torch.stack(self.rise(z_j, x, own)) for z_j in one_by_one(z, partner)]
-            figures["shuffle_gap_dim"], figures["shuffle_gap_dim_se"] = torch.stack(rises).T
+            figures |= self.by_dimension(partner, x, z, own, information_bound(mean, stddev))
         return figures
 
-    def rise(self, z: Tensor, x: Tensor, own: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean rise of the distortion when z (n, D) replaces the first n own latents, and its standard error."""
+    def by_dimension(self, partner: Tensor, x: Tensor, z: Tensor, own: Tensor, bound: Tensor) -> dict[str, Tensor]:
+        """The gap of each dimension alone, of whose information (D,) is the upper ``bound``."""
+        open_ = (bound >= NEGLIGIBLE).nonzero()[:, 0].tolist()
+        rows = evenly(len(z), max(MOST_DECODED // max(len(open_), 1), LEAST_IMAGES)).to(z.device)
+        partner, x, z, own = (part.index_select(0, rows) for part in (partner, x, z, own))
+        gaps = torch.zeros(2, len(bound), dtype=torch.float64, device=z.device)
+        for j in open_:
+            mixed = z.clone()
+            mixed[:, j] = partner[:, j]
+            gaps[:, j] = torch.stack(self.rise(mixed, x, own))
+        count = torch.tensor(len(rows))
+        return {"shuffle_gap_dim": gaps[0], "shuffle_gap_dim_se": gaps[1], "shuffle_gap_dim_images": count}
+
+    def rise(self, other: Tensor, x: Tensor, own: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean rise of the distortion when the latents ``other`` (n, D) replace the images' own, and its error."""
         chunk = self.chunk or max(MAX_VALUES // x[0].numel(), 1)
-        pieces = zip(z.split(chunk), x[: len(z)].split(chunk), strict=True)
-        rises = (torch.cat([self.distortion(*piece) for piece in pieces]) - own[: len(z)]).double()
+        pieces = zip(other.split(chunk), x.split(chunk), strict=True)
+        rises = (torch.cat([self.distortion(*piece) for piece in pieces]) - own).double()
         return rises.mean(), rises.std() / len(rises) ** 0.5
 
 
-def one_by_one(z: Tensor, partner: Tensor) -> Iterator[Tensor]:
-    """For each dimension the latents with that one exchanged, of as many images as ``MOST_DECODED`` leaves room."""
-    dims = z.shape[1]
-    first = slice(max(MOST_DECODED // dims, LEAST_IMAGES))
-    for j in range(dims):
-        mixed = z[first].clone()
-        mixed[:, j] = partner[first, j]
-        yield mixed
+def information_bound(mean: Tensor, stddev: Tensor) -> Tensor:
+    """An upper bound of what each z_j says of x, from the posteriors (N, D) of a split: (D,), nats, float64.
+
+    I(x; z_j) <= E_x KL( q(z_j|x) ‖ N(m_j, v_j) ) = ½ ( ln v_j - E_x ln σ_j² )
+
+    with m_j and v_j the mean and the variance of z_j over all images.
+
+    Example:
+        >>> information_bound(torch.tensor([[0.0, -1.0], [0.0, 1.0]]), torch.ones(2, 2))
+        tensor([0.0000, 0.3466], dtype=torch.float64)
+    """
+    mean, variance = mean.double(), stddev.double().square()
+    total = variance.mean(0) + mean.var(0, correction=0)
+    return 0.5 * (total.log() - variance.log().mean(0))
+
+
+def evenly(size: int, count: int) -> Tensor:
+    """``count`` rows of ``size``, or all, at equal distances.
+
+    Example:
+        >>> evenly(10, 4)
+        tensor([0, 2, 5, 7])
+    """
+    count = min(size, count)
+    return torch.arange(count) * size // count

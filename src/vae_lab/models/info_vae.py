@@ -80,7 +80,7 @@ class InfoVAE(VAE):
         self.register_buffer("lambd", torch.tensor(float(lambd)))
         self.register_buffer("bandwidth", fixed)
         self.register_buffer("scales", torch.tensor([number("scales", scale, above=0) for scale in scales]))
-        self.min_batch_size = 2 if estimator == "unbiased" else 1
+        self.min_batch_size = self.min_eval_batch_size = 2 if estimator == "unbiased" else 1
 
     def rate_weight(self) -> Tensor:
         return 1 - self.alpha

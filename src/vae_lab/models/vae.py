@@ -94,6 +94,7 @@ class VAE(LightningModule):
     batchwise_terms: ClassVar[str] = ""
     noise_streams: ClassVar = 1
     min_batch_size: int = 1
+    min_eval_batch_size: int = 1
     kl_weight: Tensor
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -169,11 +170,15 @@ class VAE(LightningModule):
         """What this model guarantees about its rate before it is trained, in one line; empty where it is nothing."""
         return ""
 
-    # using a trained model
+    # using a trained model: floats of any precision are read in the model's own
+
+    def own_precision(self, values: Tensor) -> Tensor:
+        """Floats in the precision of the model; whole numbers stay what they are, since their scale is not known."""
+        return values.to(self.kl_weight.dtype) if values.is_floating_point() else values
 
     def encode(self, x: Tensor) -> torch.distributions.Normal:
         """q(z|x) of images (B, C, H, W), batch shape (B, D)."""
-        return torch.distributions.Normal(*self.posterior(x))
+        return torch.distributions.Normal(*self.posterior(self.own_precision(x)))
 
     def decode(self, z: Tensor, seed: int = 0, progress: bool = False) -> Tensor:
         """The mean image of p(x|z), (B, C, H, W), of latents (B, D).
@@ -181,6 +186,7 @@ class VAE(LightningModule):
         An autoregressive decoder has none: one image per latent is drawn, pixel by pixel, from ``seed``; ``progress``
         shows a bar of the pixels.
         """
+        z = self.own_precision(z)
         if self.autoregressive:
             return sample_pixels(self.decoder, self.likelihood, z, seed, progress)
         images: Tensor = self.likelihood(self.decoder(z)).mean
@@ -188,7 +194,7 @@ class VAE(LightningModule):
 
     def reconstruct(self, x: Tensor, seed: int = 0, progress: bool = False) -> Tensor:
         """Decode the posterior mean of x (B, C, H, W) to images (B, C, H, W)."""
-        return self.decode(self.posterior(x)[0], seed, progress)
+        return self.decode(self.posterior(self.own_precision(x))[0], seed, progress)
 
     def sample(self, n: int, seed: int = 0, progress: bool = False) -> Tensor:
         """Decode n draws from the prior to images (n, C, H, W); the same seed gives the same images."""
@@ -197,6 +203,7 @@ class VAE(LightningModule):
 
     def log_weights(self, x: Tensor, noise: Tensor) -> Tensor:
         """Importance log-weights log p(x,z) - log q(z|x) of x (B, C, H, W) with noise (K, B, D): (K, B)."""
+        x, noise = self.own_precision(x), self.own_precision(noise)
         mean, stddev = self.posterior(x)
         z = mean + stddev * noise
         log_q = (-0.5 * (noise.square() + math.log(2 * math.pi)) - stddev.log()).sum(-1)

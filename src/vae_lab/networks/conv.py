@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from vae_lab.checks import ArgumentError, flag
+from vae_lab.checks import ArgumentError, flag, integer
 from vae_lab.networks.mlp import check_widths
 
 
@@ -16,7 +16,7 @@ def coarsest(image_shape: tuple[int, int, int], channels: Sequence[int]) -> tupl
     """
     widths = check_widths("channels", channels)
     if not widths:
-        raise ValueError("channels=[]: must name at least one stage, such as [32,64]")
+        raise ArgumentError("channels", widths, "must name at least one stage, such as [32,64]")
     _, height, width = image_shape
     factor = 2 ** len(widths)
     if height % factor or width % factor:
@@ -51,7 +51,8 @@ class ConvEncoder(nn.Module):
         stages: list[nn.Module] = []
         for before, after in zip([image_shape[0], *channels[:-1]], channels, strict=True):
             stages += [nn.Conv2d(before, after, 4, stride=2, padding=1), nn.ReLU()]
-        head = [nn.Linear(shape[0] * shape[1] * shape[2], hidden), nn.ReLU(), nn.Linear(hidden, 2 * latent_dim)]
+        wide = integer("hidden", hidden)
+        head = [nn.Linear(shape[0] * shape[1] * shape[2], wide), nn.ReLU(), nn.Linear(wide, 2 * latent_dim)]
         self.net = nn.Sequential(*stages, nn.Flatten(), *head)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -85,7 +86,8 @@ class ConvDecoder(nn.Module):
     ) -> None:
         super().__init__()
         shape = coarsest(image_shape, channels)
-        head = [nn.Linear(latent_dim, hidden), nn.ReLU(), nn.Linear(hidden, shape[0] * shape[1] * shape[2]), nn.ReLU()]
+        wide = integer("hidden", hidden)
+        head = [nn.Linear(latent_dim, wide), nn.ReLU(), nn.Linear(wide, shape[0] * shape[1] * shape[2]), nn.ReLU()]
         stages: list[nn.Module] = []
         outwards = list(reversed(channels))
         for before, after in zip(outwards, [*outwards[1:], image_shape[0]], strict=True):

@@ -7,7 +7,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from vae_lab.checks import flag, integer
+from vae_lab.checks import ArgumentError, flag, integer
 
 
 def mlp(sizes: Sequence[int]) -> nn.Sequential:
@@ -21,7 +21,7 @@ def mlp(sizes: Sequence[int]) -> nn.Sequential:
 def check_widths(name: str, widths: Sequence[int]) -> list[int]:
     """Return ``widths`` as a list of whole numbers >= 1, or raise ``ValueError``."""
     if not isinstance(widths, Sequence) or isinstance(widths, str):
-        raise ValueError(f"{name}={widths}: must be a list such as [256]")
+        raise ArgumentError(name, widths, "must be a list such as [256]")
     return [integer(name, width) for width in widths]
 
 

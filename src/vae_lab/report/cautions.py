@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
+from vae_lab.checks import printable
 from vae_lab.report.effects import ENOUGH_SEEDS
-from vae_lab.runs.run import Run
+from vae_lab.runs.run import STOPPED, Run
 from vae_lab.runs.setting import Setting
 
 
@@ -16,6 +17,7 @@ def cautions(finished: Sequence[Run], settings: Sequence[Setting]) -> list[str]:
         unfinished_training(finished),
         unknown_convergence(finished),
         linear_prediction(finished),
+        mixed_scores(finished),
         unequal_lengths(finished),
     )
     return [words for words in found if words]
@@ -43,7 +45,7 @@ def unused_dimensions(finished: Sequence[Run]) -> str:
     """What unused dimensions mean."""
     if not any(run.result.verdict == "partial" for run in finished):
         return ""
-    return "Unused dimensions are no fault in themselves: the data may not need them."
+    return "An unused dimension is not a fault by itself: the data may not need it."
 
 
 def unfinished_training(finished: Sequence[Run]) -> str:
@@ -71,19 +73,36 @@ def linear_prediction(finished: Sequence[Run]) -> str:
     return "linear KL is the rate of a linear VAE on these data. It is a prediction, not a bound."
 
 
+GONE = " (the process is gone)"
+SCORES = {"mass": "probabilities", "density": "densities", "cross-entropy": "cross-entropies of grey values"}
+
+
+def mixed_scores(finished: Sequence[Run]) -> str:
+    """Figures of different kinds in one column."""
+    kinds: dict[str, dict[str, None]] = {}
+    for objective in (run.result.objective for run in finished):
+        if objective is not None and objective.scores is not None:
+            kinds.setdefault(SCORES[objective.scores], {})[objective.likelihood] = None
+    if len(kinds) < 2:
+        return ""
+    named = [f"{kind} ({', '.join(likelihoods)})" for kind, likelihoods in kinds.items()]
+    listed = f"{', '.join(named[:-1])} and {named[-1]}"
+    return f"The columns ELBO and distortion mix {listed}. Compare them within one kind only."
+
+
 def unequal_lengths(finished: Sequence[Run]) -> str:
     """Runs that were not trained for equally long."""
     if len({run.result.steps for run in finished}) == 1:
         return ""
-    return "The runs differ in their number of steps. Equal epochs are not equal training."
+    return "The runs differ in their number of steps. Equal epochs do not mean equal training."
 
 
 def endings(runs: Sequence[Run]) -> list[str]:
-    """The runs that diverged, failed or are still running, each with its reason."""
+    """The runs that diverged, failed, were killed or are still running, each with its reason; what cannot be read."""
     lines = []
-    for status in ("diverged", "failed", "running"):
-        some = [run for run in runs if run.result.status == status]
+    for status in ("diverged", "failed", STOPPED, "running"):
+        some = [run for run in runs if run.status == status]
         if some:
-            lines.append(f"{len(some)} {status}:")
-            lines += [f"  {run.name}: {run.result.reason or 'has not ended'}" for run in some]
-    return lines
+            lines.append(f"{len(some)} {status}{GONE if status == STOPPED else ''}:")
+            lines += [f"  {run.name}: {printable(run.reason)}" for run in some]
+    return lines + [f"{run.name}: {run.problem}; no cause is looked for" for run in runs if run.problem]

@@ -1,4 +1,4 @@
-"""The next useful command."""
+"""The next useful command, with the options that a person gave: it runs as it is printed."""
 
 import shlex
 from collections.abc import Mapping, Sequence
@@ -7,44 +7,106 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from vae_lab.config.build import allow_flags
-from vae_lab.config.names import key_and_text
-from vae_lab.runs.run import Run
+from vae_lab.checks import ConfigError
+from vae_lab.config.compose import compose_config
+from vae_lab.config.groups import entries_of, groups, options_with
+from vae_lab.config.names import as_written, key_and_text
+from vae_lab.config.options import options_of
+from vae_lab.runs.run import Run, text
 from vae_lab.runs.sweep import Sweep
 
-VAE_LAB = ("python", "-m", "vae_lab")
+PYTHON = ("python", "-m")
+SEEDS = "seed=0,1,2"
+SLOWER = 10  # by how much to divide the learning rate of a run that diverged
+SAMPLES = "k=5000"
+CONFIG_DIR = "--config-dir="
 
 
-def overrides_of(run: Path) -> list[str]:
-    """The overrides that made a run, its experiment included, as Hydra recorded them."""
+def arguments_of(run: Path) -> list[str]:
+    """The arguments that made a run: its options, such as ``--allow=my_nets``, and its overrides, as recorded."""
     recorded = run / ".hydra" / "overrides.yaml"
-    return [str(override) for override in OmegaConf.load(recorded)] if recorded.is_file() else []
+    overrides = as_written(OmegaConf.load(recorded)) if recorded.is_file() else []
+    return [*options_of(run), *overrides]
 
 
-def retry(overrides: Sequence[str], change: Mapping[str, Any]) -> str:
-    """The command that runs the same again with a change."""
-    dropped = {*change, *(["epochs"] if "trainer.max_steps" in change else [])}
-    kept = [override for override in overrides if key_and_text(override)[0] not in dropped]
-    if "model" in change:
-        kept = [o for o in kept if not key_and_text(o)[0].startswith("model.") or "latent_dim" in o]
-    many = ["-m"] if any("," in str(value) for value in change.values()) else []
-    changed = (f"{key}={value}" for key, value in change.items())
-    return shlex.join([*VAE_LAB, *allow_flags(), *many, *kept, *changed])
+def retry(arguments: Sequence[str], change: Mapping[str, Any]) -> str | None:
+    """The command that runs the same again with a change; None where no such run can be composed.
+
+    Settings of a part go with it: where the decoder changes, those that the new one does not have are left out.
+
+    Example:
+        >>> retry(["model=delta_vae", "model.delta=2", "model.latent_dim=8"], {"model": "beta_vae", "seed": 1})
+        'python -m vae_lab model.latent_dim=8 model=beta_vae seed=1'
+    """
+    options = [argument for argument in arguments if argument.startswith("--")]
+    kept = [argument for argument in arguments[len(options) :] if stays(argument, change)]
+    changed = [f"{key}={text(change, key)}" for key in change]
+    folder = next((option.removeprefix(CONFIG_DIR) for option in options if option.startswith(CONFIG_DIR)), None)
+    try:
+        changed += corrections([*kept, *changed], change, folder)
+        if not any("," in value for value in changed):
+            compose_config([*kept, *changed], folder)
+    except ConfigError:
+        return None
+    many = ["-m"] if any("," in value for value in changed) else []
+    return shlex.join([*PYTHON, "vae_lab", *options, *many, *kept, *changed])
 
 
-def after_sweep(sweep: Sweep, seeded: bool) -> str:
+def stays(override: str, change: Mapping[str, Any]) -> bool:
+    """Whether an override still has a place beside a change."""
+    key = key_and_text(override)[0]
+    group, _, name = key.partition(".")
+    if key in change or (key == "epochs" and "trainer.max_steps" in change):
+        return False
+    return not (name and group in change) or change[group] in options_with(group, name.partition(".")[0])
+
+
+def corrections(overrides: Sequence[str], change: Mapping[str, Any], folder: str | None) -> list[str]:
+    """What else must be said: an experiment may set what a new part does not have, or epochs in place of steps.
+
+    Raises:
+        ConfigError: when the overrides do not compose.
+    """
+    if any("," in str(value) for value in change.values()):
+        return []
+    config = compose_config(overrides, folder)
+    parts = [key for key in change if change[key] in groups().get(key, ())]
+    strays = [
+        f"~{part}.{name}" for part in parts for name in config[part] if name not in entries_of(part, change[part])
+    ]
+    strays = [stray for stray in strays if stray[1:] not in change]
+    return [*strays, *(["epochs=null"] if "trainer.max_steps" in change and config["epochs"] is not None else [])]
+
+
+def after_sweep(sweep: Sweep, seeded: bool) -> str | None:
     """What a person would most likely want to do after a sweep: more seeds, or a closer look at a run."""
     arguments = sweep.record.arguments if sweep.record else []
     if arguments and not seeded:
         kept = [argument for argument in arguments if not argument.startswith(("hydra.sweep.dir=", "seed="))]
-        return shlex.join([*VAE_LAB, *kept, "seed=0,1,2"])
-    return f"python -m vae_lab.evaluate run='{sweep.directory}/RUN' k=5000"
+        return shlex.join([*PYTHON, "vae_lab", *kept, SEEDS])
+    finished = [run for run in sweep.runs if run.finished]
+    if not finished:
+        return None
+    collapsed = next((run for run in finished if run.collapsed), None)
+    return after_run(collapsed or max(finished, key=lambda run: run.figure("elbo") or float("-inf")))
 
 
-def after_run(run: Run) -> str:
-    """What a person would most likely want to do after a run."""
+def after_run(run: Run) -> str | None:
+    """What a person would most likely want to do after a run; None where there is nothing."""
     if run.result.status == "diverged":
-        return "the same with optimizer.lr=1e-4 or trainer.gradient_clip_val=1"
+        return slower(run.directory)
+    if not run.finished:
+        return None
     if run.collapsed:
-        return f"python -m vae_lab.diagnose run='{run.directory}'"
-    return shlex.join(["python", "-m", "vae_lab.evaluate", f"run={run.directory}", "k=5000", *allow_flags()])
+        return shlex.join([*PYTHON, "vae_lab.diagnose", f"run={run.directory}"])
+    allow = [option for option in options_of(run.directory) if not option.startswith(CONFIG_DIR)]
+    return shlex.join([*PYTHON, "vae_lab.evaluate", *allow, f"run={run.directory}", SAMPLES])
+
+
+def slower(run: Path) -> str | None:
+    """The command that runs the same with a smaller learning rate; None where its own is not recorded."""
+    recorded = run / ".hydra" / "config.yaml"
+    rate = OmegaConf.select(OmegaConf.load(recorded), "optimizer.lr") if recorded.is_file() else None
+    if not isinstance(rate, (int, float)):
+        return None
+    return retry(arguments_of(run), {"optimizer.lr": float(f"{rate / SLOWER:.2g}")})

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from vae_lab.diagnosis.causes import Cause
-from vae_lab.report.figures import FIGURES, bound, cell, figures_of, rounded
+from vae_lab.report.figures import FIGURES, bound, bracket, cell, figures_of, rounded
 from vae_lab.report.table import Content
 from vae_lab.runs.run import Run, text
 from vae_lab.runs.setting import Setting, settings_of
@@ -65,6 +65,8 @@ def spread(setting: Setting, title: str) -> str:
     found = setting.spread(shown.name)
     if found is None:
         return "-"
+    if bounds := setting.bracket(shown.name):
+        return bracket(bounds)
     middle, low, high = (rounded(value, shown.digits) for value in found)
     sign = bound(title, any(run.saturated for run in setting.finished))
     return f"{sign}{middle}" + ("" if title == "floor" else f" [{low}, {high}]")

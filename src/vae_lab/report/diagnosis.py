@@ -8,17 +8,15 @@ from vae_lab.report.commands import retry
 from vae_lab.report.table import WIDE, say, show, terminal_width, words_table
 
 
-def show_diagnosis(found: Diagnosis, overrides: Sequence[str] | None) -> None:
-    """Print it. ``overrides`` are those that made the run; None for a training elsewhere."""
+def show_diagnosis(found: Diagnosis, arguments: Sequence[str] | None) -> None:
+    """Print it. ``arguments`` are those that made the run; None for a training elsewhere."""
     show(words_table(found.checks), terminal_width() or WIDE)
     kind, words, certainty, change = found.cause
     if kind == "none":
         say([words])
-        more = "nothing to fix" if overrides is None else "python -m vae_lab +experiment=collapse_sweep -m"
-        print(f"next: {more}")
         return
     say([f"cause ({certainty}): {words}" if certainty else f"cause: {words}"])
-    if overrides is None:
+    if arguments is None:
         print(f"try: {ADVICE[kind]}")
-    elif change:
-        print(f"try: {retry(overrides, change)}")
+    elif change and (again := retry(arguments, change)):
+        print(f"try: {again}")

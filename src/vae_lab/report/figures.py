@@ -21,6 +21,7 @@ class Shown:
 
 FIGURES = {
     "ELBO": Shown("elbo", 3),
+    "bits/dim": Shown("bits_per_dim", 9, digits=3),
     "KL (rate)": Shown("rate", 0),
     "floor": Shown("rate_floor", 5),
     "distortion": Shown("distortion", 4),
@@ -33,16 +34,24 @@ FIGURES = {
 
 BOUNDS = {"MI": "≥ ", "prior gap": "≤ "}  # where the mutual information is near its ceiling
 OPTIONAL = ("floor", "linear KL")  # columns that most sweeps have nothing for
+COMPARABLE = ("bits/dim",)  # columns that say nothing unless all runs have them
 
 
 def figures_of(runs: Iterable[Run]) -> dict[str, Shown]:
-    """The figures of a table by heading. The floor and the linear prediction stand only where a run has one."""
-    runs = list(runs)
+    """The figures of a table by heading.
 
-    def has(name: str) -> bool:
-        return any(run.figure(name) is not None for run in runs)
+    The floor and the linear prediction stand only where a run has one, bits per dimension only where all have them.
+    None stands where no run finished.
+    """
+    finished = [run for run in runs if run.finished]
+    if not finished:
+        return {}
 
-    return {title: shown for title, shown in FIGURES.items() if title not in OPTIONAL or has(shown.name)}
+    def stands(title: str, name: str) -> bool:
+        has = [run.figure(name) is not None for run in finished]
+        return any(has) if title in OPTIONAL else all(has) if title in COMPARABLE else True
+
+    return {title: shown for title, shown in FIGURES.items() if stands(title, shown.name)}
 
 
 def cell(run: Run, title: str) -> str:
@@ -52,7 +61,14 @@ def cell(run: Run, title: str) -> str:
         return "-"
     if title == "active units":
         return f"{value:.0f} of {run.result.latent_dim}"
+    if bounds := run.bracket(FIGURES[title].name):
+        return bracket(bounds)
     return bound(title, run.saturated) + rounded(value, FIGURES[title].digits)
+
+
+def bracket(bounds: tuple[float, float]) -> str:
+    """What lies between two bounds: ``5.41 to 8.12``."""
+    return f"{rounded(bounds[0])} to {rounded(bounds[1])}"
 
 
 def bound(title: str, saturated: bool) -> str:

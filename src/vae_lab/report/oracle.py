@@ -10,8 +10,8 @@ from vae_lab.runs.result import Result, Theory
 SLACK = (0.02, 0.02)  # of the total rate, and nats per dimension: how near the total rate must be to agree
 
 SHARED = (
-    "the formula holds for diagonal networks on unrotated data (encoder.diagonal=true decoder.diagonal=true "
-    "data.rotate=false); other networks end with a loss at or below it"
+    "the formula is exact for diagonal networks on unrotated data (encoder.diagonal=true decoder.diagonal=true "
+    "data.rotate=false); other linear networks reach its loss or a lower one"
 )
 LATE = "the schedule ends after the run: the theory uses the coefficients of the last step, and training lags behind"
 

@@ -1,17 +1,20 @@
 """What a person sees when a run or a sweep ends, and the files that a sweep leaves beside its runs."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from vae_lab.checks import one_line, printable
 from vae_lab.report.commands import after_run, after_sweep
 from vae_lab.report.comparison import content, runs_content
 from vae_lab.report.figures import cell
 from vae_lab.report.oracle import show_oracle
-from vae_lab.report.summary import setting_row, summary_row, write_csv
+from vae_lab.report.summary import setting_row, skipped_row, summary_row, write_csv
 from vae_lab.report.table import say, show_content
 from vae_lab.report.words import sentences
 from vae_lab.runs.names import RESULT
 from vae_lab.runs.result import Result
-from vae_lab.runs.run import Run, text
+from vae_lab.runs.run import STOPPED, Run, text
 from vae_lab.runs.setting import settings_of
 from vae_lab.runs.sweep import Sweep
 
@@ -27,17 +30,28 @@ def finish(directory: Path) -> str:
     if not runs:
         return f"no run of {directory} left a result that can be read"
     settings = settings_of(runs, keys)
-    write_csv(directory / SUMMARY, [summary_row(run, keys) for run in runs])
-    write_csv(directory / SETTINGS, [setting_row(setting) for setting in settings])
+    rows = [*(summary_row(run, keys) for run in runs), *map(skipped_row, sweep.skipped)]
+    written = write_tables(directory, {SUMMARY: rows, SETTINGS: [setting_row(setting) for setting in settings]})
     seeded = any(len(setting.runs) > 1 for setting in settings)
     show_content(content(runs, keys), SETTINGS if seeded else SUMMARY)
     say(sentences(runs, keys))
     if sweep.waiting:
         print(f"{sweep.waiting} of {len(sweep.record.jobs if sweep.record else [])} runs have not started.")
-    print(f"table: {directory / SUMMARY}  settings: {directory / SETTINGS}")
-    print(f"next: {after_sweep(sweep, seeded)}")
-    failed = [run.name for run in runs if run.result.status == "failed"]
+    print(written)
+    if command := after_sweep(sweep, seeded):
+        print(f"next: {command}")
+    failed = [run.name for run in runs if run.status in ("failed", STOPPED)]
     return f"{len(failed)} of {len(runs)} runs failed: {'; '.join(failed)}" if failed else ""
+
+
+def write_tables(directory: Path, tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+    """Write rows as files of these names; returns where they are, or why they are not."""
+    try:
+        for name, rows in tables.items():
+            write_csv(directory / name, rows)
+    except OSError as error:
+        return f"tables not written: {one_line(error)}"
+    return f"table: {directory / SUMMARY}  settings: {directory / SETTINGS}"
 
 
 def summary_line(result: Result) -> str:
@@ -45,7 +59,7 @@ def summary_line(result: Result) -> str:
     run = Run(Path(), result)
     seconds = f"{result.seconds or 0:.1f} s"
     if not run.finished:
-        return f"{result.status}: {result.reason}; {seconds}"
+        return f"{printable(run.ending)}; {seconds}"
     shown = ", ".join(f"{title} {cell(run, title)}" for title in IN_ONE_LINE)
     return f"{shown}; collapse: {run.collapse}; {seconds}"
 
@@ -64,7 +78,8 @@ def show_run(directory: Path, result: Result) -> None:
         print("no closed form is known for a linear VAE with this loss, likelihood and data")
     say(sentences([run], []))
     print(f"run directory: {directory}")
-    print(f"next: {after_run(run)}")
+    if command := after_run(run):
+        print(f"next: {command}")
 
 
 def more_figures(result: Result) -> list[str]:
@@ -76,6 +91,4 @@ def more_figures(result: Result) -> list[str]:
     ]
     if (nll := result.figure("nll")) is not None:
         lines.append(f"importance-weighted NLL (K = {result.importance_samples}) {nll:.2f} nats per image")
-    if (bits := result.figure("bits_per_dim")) is not None:
-        lines.append(f"{bits:.3f} bits per dimension, from the ELBO")
     return lines

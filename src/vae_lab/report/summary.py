@@ -8,11 +8,9 @@ from typing import Any, get_args
 from vae_lab.runs.result import Kind
 from vae_lab.runs.run import Run
 from vae_lab.runs.setting import Setting
+from vae_lab.runs.sweep import Skipped
 
-RECORDED = (
-    *("seed", "status", "reason", "verdict", "unused", "latent_dim", "rate_floor", "unfinished"),
-    *("checkpoint", "checkpoint_step", "steps"),
-)
+RECORDED = (*("unused", "latent_dim", "rate_floor", "unfinished", "checkpoint", "checkpoint_step", "steps"),)
 
 
 def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -30,6 +28,10 @@ def summary_row(run: Run, keys: Sequence[str]) -> dict[str, Any]:
     return {
         "run": run.name,
         **{key: run.overrides.get(key, "") for key in keys},
+        "seed": result.seed,
+        "status": run.status,
+        "reason": run.reason or run.problem,
+        "collapse": run.collapse,
         **{name: getattr(result, name) for name in RECORDED},
         **{name: value for name, value in result.metrics.items() if not isinstance(value, list)},
         "linear_rate": result.linear_rate,
@@ -39,10 +41,15 @@ def summary_row(run: Run, keys: Sequence[str]) -> dict[str, Any]:
     }
 
 
+def skipped_row(skipped: Skipped) -> dict[str, Any]:
+    """One run that cannot be read as a row of ``summary.csv``."""
+    return {"run": skipped.name, "status": "unreadable", "reason": skipped.problem}
+
+
 def setting_row(setting: Setting) -> dict[str, Any]:
     """One setting as a row of ``settings.csv``: median, least and largest of each figure over its seeds."""
     row: dict[str, Any] = {**setting.values, "seeds": len(setting.runs), "finished": len(setting.finished)}
-    row |= {f"verdict_{kind}": sum(run.result.verdict == kind for run in setting.finished) for kind in get_args(Kind)}
+    row |= {f"collapse_{kind}": sum(run.result.verdict == kind for run in setting.finished) for kind in get_args(Kind)}
     for name in dict.fromkeys(name for run in setting.finished for name in run.result.metrics):
         if spread := setting.spread(name.partition("/")[2]):
             row |= dict(zip((f"{name}/median", f"{name}/min", f"{name}/max"), spread, strict=True))

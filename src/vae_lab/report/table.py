@@ -13,6 +13,7 @@ from rich.table import Table
 from vae_lab.report.latex import escape
 
 IMPORTANT = 2  # up to this rank a column is worth cells of two lines
+LONGEST, HEAD = 24, 8  # characters of a long value in a narrow table, and how many of them are its beginning
 WIDE = 1000  # columns: more than any table needs
 
 
@@ -51,8 +52,15 @@ class Content:
     def fitting(self, width: int) -> tuple["Content", list[str]]:
         """The table with as many columns as a width takes, and the headings of those left out.
 
-        Where the important ones do not fit, extents such as ``[2.9, 3.1]`` go below their figure.
+        Where the important ones do not fit, extents such as ``[2.9, 3.1]`` go below their figure. Where not even the
+        swept values fit, long ones lose their middle.
         """
+        if self.only({i for i, rank in enumerate(self.ranks) if rank == 0}).width > width:
+            return self.shortened().fitted(width)
+        return self.fitted(width)
+
+    def fitted(self, width: int) -> tuple["Content", list[str]]:
+        """As ``fitting``, with values of any length."""
         kept = self.kept(width)
         if any(rank <= IMPORTANT and i not in kept for i, rank in enumerate(self.ranks)):
             stacked = self.stacked()
@@ -72,6 +80,16 @@ class Content:
     def without(self, kept: set[int]) -> list[str]:
         """The headings of all other columns."""
         return [title for i, title in enumerate(self.headings) if i not in kept]
+
+    def shortened(self) -> "Content":
+        """The same table with long values of the columns that always stand cut in their middle."""
+        figures = len(self.headings) - self.words
+        long = {i for i, rank in enumerate(self.ranks) if rank == 0 and i < figures}
+        columns = [
+            shortened(cells) if i in long else cells
+            for i, cells in enumerate(list(column) for column in zip(*self.rows, strict=True))
+        ]
+        return replace(self, rows=list(zip(*columns, strict=True)))
 
     def stacked(self) -> "Content":
         """The same table with each extent below its figure."""
@@ -114,6 +132,17 @@ class Content:
         body = [lines[0], r"\midrule", *lines[1:]]
         tabular = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", *body, r"\bottomrule", r"\end{tabular}"]
         return "\n".join([*tabular, *(f"\n{escape(note)}" for note in self.numbered)])
+
+
+def shortened(values: Sequence[str]) -> Sequence[str]:
+    """Values without the middle of long ones; as they are where that would make two of them look alike.
+
+    Example:
+        >>> shortened(["data/faces/of/people/all.npz", "digits"])
+        ['data/fac...eople/all.npz', 'digits']
+    """
+    cut = [value if len(value) <= LONGEST else f"{value[:HEAD]}...{value[HEAD + 3 - LONGEST :]}" for value in values]
+    return cut if len(set(cut)) == len(set(values)) else values
 
 
 def wide() -> Console:

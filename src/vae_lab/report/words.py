@@ -38,8 +38,8 @@ def count(finished: Sequence[Run]) -> str:
     """How many runs ended with which verdict."""
     verdicts = [run.result.verdict for run in finished]
     full, partial, none = (verdicts.count(kind) for kind in ("full", "partial", "none"))
-    words = f"{full} collapsed (the decoder ignores z), {partial} with unused dimensions, {none} with all in use"
-    return f"{len(verdicts)} runs: {words}."
+    used = f"{partial} with some dimensions unused, {none} with all dimensions used"
+    return f"{len(verdicts)} runs: {full} collapsed (the decoder ignores z), {used}."
 
 
 def by_value(finished: Sequence[Run], key: str) -> list[str]:

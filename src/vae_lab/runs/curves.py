@@ -10,11 +10,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from vae_lab.checks import ArgumentError
+from vae_lab.checks import ArgumentError, one_line
 from vae_lab.runs.names import CURVES
-from vae_lab.runs.records import write_whole
+from vae_lab.runs.records import RecordError, write_whole
 
 STEP = "step"
+EXTRA = ""  # holds what a row has beyond the columns
 
 Row = dict[str, str]
 
@@ -93,20 +94,47 @@ def whole_lines(content: bytes) -> bytes:
 
 
 def read_rows(path: Path) -> tuple[list[str], list[Row]]:
-    """The columns and the whole rows of a file; none where there is no such file."""
-    content = path.read_bytes() if path.is_file() else b""
-    reader = csv.DictReader(whole_lines(content).decode().splitlines())
-    return list(reader.fieldnames or []), list(reader)
+    """The columns and the whole rows of a file; none where there is no such file.
+
+    Raises:
+        RecordError: when it is no table with a column ``step``.
+    """
+    try:
+        content = path.read_bytes() if path.is_file() else b""
+        reader = csv.DictReader(whole_lines(content).decode().splitlines(), restkey=EXTRA)
+        columns, rows = list(reader.fieldnames or []), list(reader)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise RecordError(f"{path.name} is broken: {one_line(error)}") from error
+    if columns and STEP not in columns:
+        raise RecordError(f"{path.name} has no column {STEP}")
+    return columns, rows
 
 
 def read_curves(directory: Path) -> dict[str, Curve]:
-    """The curves of a run directory by name; none where nothing was logged."""
+    """The curves of a run directory by name; none where nothing was logged.
+
+    Raises:
+        RecordError: when they cannot be read, naming the line.
+    """
     curves: dict[str, Curve] = {}
-    for row in read_rows(directory / CURVES)[1]:
-        step = int(row.pop(STEP))
-        for name, value in row.items():
-            if value:
-                curve = curves.setdefault(name, Curve([], []))
-                curve.steps.append(step)
-                curve.values.append(float(value))
+    for number, row in enumerate(read_rows(directory / CURVES)[1], start=2):
+        try:
+            if EXTRA in row:
+                raise ValueError("more values than columns")
+            step = int(row.pop(STEP))
+            for name, value in row.items():
+                if value:
+                    curve = curves.setdefault(name, Curve([], []))
+                    curve.steps.append(step)
+                    curve.values.append(float(value))
+        except (TypeError, ValueError) as error:
+            raise RecordError(f"{CURVES} is broken in line {number}: {error}") from error
     return curves
+
+
+def last_step(directory: Path) -> int:
+    """How many steps the curves of a run directory reach, 0 where there are none that can be read."""
+    try:
+        return max((curve.steps[-1] + 1 for curve in read_curves(directory).values()), default=0)
+    except RecordError:
+        return 0

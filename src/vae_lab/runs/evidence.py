@@ -1,5 +1,6 @@
 """The evidence that a run's record holds for its diagnosis."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import fields
 
@@ -10,7 +11,7 @@ from vae_lab.runs.result import SPLIT, Objective, Result
 
 
 def evidence_of(result: Result, objective: Objective, curves: Mapping[str, Curve]) -> Evidence:
-    """The evidence in a finished run: whatever its result, objective and figures say under the name of a field.
+    """The evidence in a run: whatever its result, objective and figures say under the name of a field.
 
     Example:
         >>> objective = Objective(model="BetaVAE", likelihood="Bernoulli", pixels=64, effective_beta=4.0)
@@ -19,13 +20,21 @@ def evidence_of(result: Result, objective: Objective, curves: Mapping[str, Curve
         >>> evidence.effective_beta, evidence.rate, evidence.rates
         (4.0, 0.02, [(10, 0.1), (20, 0.02)])
     """
-    figures = {name.removeprefix(f"{SPLIT}/"): value for name, value in result.metrics.items()}
+    names = [name.removeprefix(f"{SPLIT}/") for name in result.metrics]
+    figures = {name: result.figures_by_dimension(name) or result.figure(name) for name in names}
     recorded = {**vars(objective), **vars(result), **figures}
     known = {field.name: recorded[field.name] for field in fields(Evidence) if field.name in recorded}
-    rates, weights = (curves.get(name, Curve([], [])) for name in ("val/rate", "coef/kl_weight"))
     return Evidence(
         **known,
         held_at_floor=held_at_floor(result.figure("rate") or 0.0, result.rate_floor),
-        rates=list(zip(rates.steps, rates.values, strict=True)),
-        weights=dict(zip(weights.steps, weights.values, strict=True)),
+        rates=points(curves, "val/rate"),
+        weights=dict(points(curves, "coef/kl_weight")),
+        train_rates=points(curves, "train/rate"),
+        train_distortions=points(curves, "train/distortion"),
     )
+
+
+def points(curves: Mapping[str, Curve], name: str) -> list[tuple[int, float]]:
+    """(step, value) of a curve where it is finite; none where nothing was logged under its name."""
+    curve = curves.get(name, Curve([], []))
+    return [point for point in zip(curve.steps, curve.values, strict=True) if math.isfinite(point[1])]

@@ -31,8 +31,12 @@ def write_record(path: Path, record: Record) -> None:
 def write_whole(path: Path, content: bytes) -> None:
     """Put a file in the place of the one before in one step, so that no reader sees half of it."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_bytes(content)
-    os.replace(temporary, path)
+    try:
+        temporary.write_bytes(content)
+        os.replace(temporary, path)
+    except OSError:
+        temporary.unlink(missing_ok=True)  # half a file takes the room that another may need
+        raise
 
 
 def read_record(path: Path, kind: type[AnyRecord]) -> AnyRecord:

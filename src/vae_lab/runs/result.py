@@ -7,13 +7,17 @@ from pathlib import Path
 from typing import Any, Literal
 
 from vae_lab.runs.names import RESULT
-from vae_lab.runs.records import Record, read_record, write_record
+from vae_lab.runs.process import Process
+from vae_lab.runs.records import Record, RecordError, read_record, write_record
 
 Status = Literal["running", "finished", "failed", "diverged"]
 Kind = Literal["none", "partial", "full"]  # of collapse
+Score = Literal["mass", "density", "cross-entropy"]  # the last for grey values under a Bernoulli likelihood
 Figure = int | float | list[float | None] | None  # None: not a finite number
 
 SPLIT = "test"  # the split of the figures in a result
+NEEDED = ("elbo", "rate", "distortion", "shuffle_gap", "mutual_information")  # what a finished run has measured
+PER_DIMENSION = ("rate_dim", "shuffle_gap_dim", "shuffle_gap_dim_se")  # lists of D figures, where they are there
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,11 +42,14 @@ class Objective:
     autoregressive: bool = False
     linear: bool = False
     spectrum: list[float] = field(default_factory=list)
+    collapsed_variance: float | None = None  # σ² of the collapsed state, in whose units the spectrum is
+    learning_rate: float | None = None  # before any decay; None for an optimizer without one
     schedule_end: int = 0
     plain_elbo: bool = True  # prior N(0, I), and no term beside distortion and rate
     rate_weight_key: str | None = None  # the config key of the rate's weight
     holds_rate: bool = False  # whether the model itself holds the rate at a floor
     batchwise_terms: str = ""  # what of the loss depends on the whole batch
+    scores: Score | None = None  # what the distortion is the negative logarithm of; None in older records
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +105,7 @@ class Result(Record):
     versions: Mapping[str, str] = field(default_factory=dict)
     started: str = ""
     ended: str | None = None
+    process: Process | None = None  # that writes it
 
     @classmethod
     def read(cls, directory: Path) -> "Result":
@@ -107,6 +115,30 @@ class Result(Record):
             RecordError: when it is missing, broken, or of another format.
         """
         return read_record(directory / RESULT, cls)
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the process of a run that counts as running has gone: killed, or cut off with its machine."""
+        return self.status == "running" and self.process is not None and self.process.gone
+
+    def check(self) -> None:
+        """Refuse the record of a finished run that lacks what its table and diagnosis rest on.
+
+        Raises:
+            RecordError: naming what is missing.
+        """
+        if self.status != "finished":
+            return
+        if self.verdict is None:
+            raise RecordError(f"{RESULT} lacks verdict")
+        for name in NEEDED:
+            if f"{SPLIT}/{name}" not in self.metrics:
+                raise RecordError(f"{RESULT} lacks {SPLIT}/{name}")
+        for name in PER_DIMENSION:
+            if len(self.figures_by_dimension(name)) not in (0, self.latent_dim):
+                raise RecordError(f"{RESULT} has {SPLIT}/{name} of another length than latent_dim={self.latent_dim}")
+        if self.figures_by_dimension(PER_DIMENSION[1]) and not self.figures_by_dimension(PER_DIMENSION[2]):
+            raise RecordError(f"{RESULT} lacks {SPLIT}/{PER_DIMENSION[2]}")
 
     def write(self, directory: Path) -> None:
         """Put it into the run directory, in the place of the one before."""

@@ -30,6 +30,14 @@ class Setting:
         found = self.figures(name)
         return (median(found), min(found), max(found)) if found else None
 
+    def bracket(self, name: str) -> tuple[float, float] | None:
+        """Medians of the bounds over the seeds, where each finished run has them."""
+        found = [run.bracket(name) for run in self.finished]
+        pairs = [pair for pair in found if pair is not None]
+        if not pairs or len(pairs) < len(found):
+            return None
+        return median(low for low, _ in pairs), median(high for _, high in pairs)
+
     @property
     def cause(self) -> Cause | None:
         """The cause on which all seeds agree, None where there is none."""
@@ -46,7 +54,7 @@ class Setting:
     @property
     def collapse(self) -> str:
         """How many seeds ended how: ``2 full, 1 partial``."""
-        ends = [str(run.result.verdict if run.finished else run.result.status) for run in self.runs]
+        ends = [str(run.result.verdict if run.finished else run.status) for run in self.runs]
         return ", ".join(f"{ends.count(end)} {end}" for end in dict.fromkeys(sorted(ends)))
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from vae_lab.runs.names import RESULT, SWEEP
 from vae_lab.runs.records import Record, RecordError, read_record, write_record
@@ -13,7 +14,7 @@ SEED = "seed"
 
 @dataclass(frozen=True, kw_only=True)
 class SweepRecord(Record):
-    """The record of a sweep: its swept keys, its command line, and its jobs, which are named as their directories.
+    """The record of a sweep: its swept keys, what its runs share, its command line, and the names of its directories.
 
     Example:
         >>> from tempfile import TemporaryDirectory
@@ -27,6 +28,7 @@ class SweepRecord(Record):
 
     format: int = 2
     swept: list[str]
+    shared: list[str] = field(default_factory=list)
     arguments: list[str]
     started: str
     ended: str | None = None
@@ -46,17 +48,24 @@ class SweepRecord(Record):
         write_record(sweep / SWEEP, self)
 
 
+class Skipped(NamedTuple):
+    """What could not be read, a run directory or the sweep's own record, and why."""
+
+    name: str
+    problem: str
+
+    def __str__(self) -> str:
+        return self.problem if self.name == SWEEP else f"{self.name}: {self.problem}"
+
+
 @dataclass(frozen=True)
 class Sweep:
-    """A sweep directory with the runs that can be read, in the order of its jobs.
-
-    ``skipped`` says, in one line each, what could not be read and why.
-    """
+    """A sweep directory with the runs that can be read, in the order of its jobs; ``skipped`` are the others."""
 
     directory: Path
     record: SweepRecord | None
     runs: Sequence[Run]
-    skipped: Sequence[str] = field(default=())
+    skipped: Sequence[Skipped] = field(default=())
 
     @classmethod
     def read(cls, directory: Path) -> "Sweep":
@@ -65,12 +74,12 @@ class Sweep:
         try:
             record = SweepRecord.read(directory) if (directory / SWEEP).exists() else None
         except RecordError as error:
-            skipped.append(str(error))
+            skipped.append(Skipped(SWEEP, str(error)))
         for path in sorted(directory.glob(f"*/{RESULT}")):
             try:
                 runs.append(Run.read(path.parent))
             except RecordError as error:
-                skipped.append(f"{path.parent.name}: {error}")
+                skipped.append(Skipped(path.parent.name, str(error)))
         jobs = {name: index for index, name in enumerate(record.jobs)} if record else {}
         runs.sort(key=lambda run: (jobs.get(run.name, len(jobs)), run.result.started, run.name))
         return cls(directory, record, runs, skipped)

@@ -1,7 +1,9 @@
 """The jobs of a sweep: the product of all swept values, less what a run does not have."""
 
 import itertools
+import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +18,48 @@ from vae_lab.runs.names import RESULT, SWEEP
 
 KnownKeys = Callable[[tuple[str, ...]], set[str]]
 
+MOST_JOBS = 10_000  # of a sweep; more is a mistyped range
+
 
 def choices(overrides: Sequence[Override]) -> dict[str, list[str]]:
-    """The values of each key as overrides, ``{"model.beta": ["model.beta=1", "model.beta=4"]}``; the last one wins."""
-    found: dict[str, list[str]] = {}
-    for override in overrides:
-        key = override.get_key_element()
-        one = [str(override.input_line)]
-        many = override.is_sweep_override()
-        found[key.lstrip("+~")] = [f"{key}={value}" for value in override.sweep_string_iterator()] if many else one
-    return found
+    """The values of each key as overrides, ``{"model.beta": ["model.beta=1", "model.beta=4"]}``; the last one wins.
+
+    Raises:
+        ConfigError: for a sweep without values, with too many, or with one value twice.
+    """
+    return {
+        override.get_key_element().lstrip("+~"): swept_values(override)
+        if override.is_sweep_override()
+        else [str(override.input_line)]
+        for override in overrides
+    }
+
+
+def swept_values(override: Override) -> list[str]:
+    """The overrides that one with several values stands for.
+
+    Raises:
+        ConfigError: for none, too many, and one value twice, such as ``1,1.0``.
+    """
+    key, text = override.get_key_element(), str(override.input_line).partition("=")[2]
+    if not override.is_discrete_sweep():
+        raise ConfigError.setting(key, text, "cannot be swept; give its values, or a range")
+    try:
+        values = list(itertools.islice(override.sweep_string_iterator(), MOST_JOBS + 1))
+    except ValueError as error:  # a range without steps
+        raise ConfigError.setting(key, text, str(error)) from error
+    if not values:
+        raise ConfigError.setting(key, text, "has no values")
+    if len(values) > MOST_JOBS:
+        raise ConfigError.setting(key, text, f"has more than {MOST_JOBS} values")
+    seen = set()
+    for value in values:
+        parsed = OverridesParser.create().parse_override(f"{key}={value}").value()
+        same = (isinstance(parsed, bool), parsed if isinstance(parsed, (int, float)) else str(parsed))
+        if same in seen:
+            raise ConfigError.setting(key, text, f"has {value} twice")
+        seen.add(same)
+    return [f"{key}={value}" for value in values]
 
 
 def expand(
@@ -43,13 +77,16 @@ def expand(
         known_keys: the dotted keys of the config that some group choices compose.
 
     Raises:
-        ConfigError: for two experiments at once, and for a key of the experiment's grid that no run has.
+        ConfigError: for two experiments at once, a sweep of too many jobs or of values that cannot be, and a key of
+            the experiment's grid that no run has.
     """
     own = choices(parser.parse_overrides([f"{key}={value}" for key, value in params.items()]))
     given = choices(parser.parse_overrides(arguments))
     if len(given.get("experiment", [])) > 1:
         raise ConfigError(f"experiment={','.join(o.partition('=')[2] for o in given['experiment'])}: one at a time")
     grid = own | given
+    if (count := math.prod(map(len, grid.values()))) > MOST_JOBS:
+        raise ConfigError(f"{count} runs are too many for one sweep; at most {MOST_JOBS}")
     optional = {key for key in own.keys() - given.keys() if "." in key}
     order = sorted(grid, key=lambda key: (key == "seed", key != "experiment"))  # its refinements come after it
     jobs: dict[tuple[str, ...], None] = {}
@@ -82,13 +119,38 @@ def dotted(node: Any, prefix: str = "") -> set[str]:
     return keys
 
 
-def check_directories(sweep: Path, names: Sequence[str]) -> None:
-    """Refuse a sweep directory that holds a sweep, and runs that would share a directory.
+def check_names(sweep: Path, names: Sequence[str]) -> None:
+    """Refuse runs that would share a directory, or lie elsewhere than side by side in that of the sweep.
 
     Raises:
         ConfigError: naming the directory.
     """
-    if (sweep / SWEEP).exists() or any(sweep.glob(f"*/{RESULT}")):
-        raise ConfigError(f"hydra.sweep.dir={sweep}: holds a sweep already; name another directory")
+    for name in names:
+        if name in ("", "..") or Path(name).name != name:
+            raise ConfigError.setting("hydra.sweep.subdir", name, "must be the name of one folder")
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise ConfigError(f"two runs would share the directory {sweep / twice}; give each its own setting")
+
+
+def check_free(sweep: Path) -> None:
+    """Refuse a directory that holds a sweep, or a run.
+
+    Raises:
+        ConfigError: naming the directory.
+    """
+    if (sweep / SWEEP).exists() or (sweep / RESULT).exists() or any(sweep.glob(f"*/{RESULT}")):
+        raise ConfigError.setting("hydra.sweep.dir", sweep, "holds a sweep already; name another directory")
+
+
+def claim(sweep: Path) -> None:
+    """Make a sweep's directory its own: of two sweeps that begin at once, one is refused.
+
+    Raises:
+        ConfigError: naming the directory.
+    """
+    check_free(sweep)
+    sweep.mkdir(parents=True, exist_ok=True)
+    with suppress(FileExistsError):
+        (sweep / SWEEP).open("x").close()
+        return
+    check_free(sweep)

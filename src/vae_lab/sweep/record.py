@@ -15,10 +15,22 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def begin(sweep: Path, jobs: Sequence[str], swept: Sequence[str], arguments: Sequence[str]) -> None:
-    """Write ``sweep.json`` and announce the sweep. ``jobs`` are the names of its run directories, in order."""
-    started = now().isoformat()
-    SweepRecord(swept=list(swept), arguments=list(arguments), started=started, jobs=list(jobs)).write(sweep)
+def begin(
+    sweep: Path, jobs: Sequence[str], swept: Sequence[str], arguments: Sequence[str], shared: Sequence[str] = ()
+) -> None:
+    """Write ``sweep.json`` and announce the sweep.
+
+    Args:
+        sweep: its directory.
+        jobs: the names of its run directories, in order.
+        swept: the keys that differ between its runs.
+        arguments: its command line.
+        shared: the overrides that all its runs have.
+    """
+    record = SweepRecord(
+        swept=list(swept), shared=list(shared), arguments=list(arguments), started=now().isoformat(), jobs=list(jobs)
+    )
+    record.write(sweep)
     plural = "s" if len(jobs) > 1 else ""
     print(f"{len(jobs)} run{plural} in {sweep}, swept: {', '.join(swept) or 'nothing'}", flush=True)
 
@@ -63,7 +75,8 @@ class Position:
 def has_ended(run: Path) -> bool:
     """Whether a run directory holds the result of a run that is no longer running."""
     try:
-        return Result.read(run).status != "running"
+        result = Result.read(run)
+        return result.status != "running" or result.stopped
     except RecordError:
         return False
 

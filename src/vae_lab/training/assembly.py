@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from vae_lab.callbacks import Evaluation, Remedy
-from vae_lab.checks import ConfigError, choice, integer, one_line
-from vae_lab.config.build import build, naming
+from vae_lab.checks import ConfigError, choice, integer, number, one_line
+from vae_lab.config.build import build, maker, naming
 from vae_lab.data import ImageData
 from vae_lab.elbo.likelihoods import Likelihood
 from vae_lab.elbo.schedules import DECAYS
@@ -33,6 +33,11 @@ class Parts:
         return max(remedy.end for remedy in self.remedies)
 
 
+MOST_THREADS = 1024  # torch ends the process where the system has no more
+REQUIRED = ("data", "model", "encoder", "decoder", "likelihood", "annealing", "metrics", "optimizer", "trainer")
+
+# numbers of torch's optimizers, which let NaN pass
+NONNEGATIVE = {"lr", "weight_decay", "momentum", "dampening", "eps"}
 # config groups, each of one callback or none, and their options that leave training as it is
 REMEDIES = {"annealing": "constant", "free_bits": "off", "control": "off", "inference": "joint"}
 
@@ -52,11 +57,13 @@ def build_model(config: Mapping[str, Any], image_shape: tuple[int, int, int]) ->
             for part in ("encoder", "decoder")
         }
         likelihood = build(config["likelihood"], "likelihood", Likelihood)
-        about = {"_partial_": True, **config["optimizer"]}
+        about = dict(config["optimizer"])
         lr_decay = about.pop("lr_decay", "none")
         with naming("optimizer"):
             choice("lr_decay", lr_decay, DECAYS)
-        optimizer = build(about, "optimizer", torch.optim.Optimizer)
+            for name in NONNEGATIVE & about.keys():
+                number(name, about[name], low=0)
+        optimizer = maker(about, "optimizer", torch.optim.Optimizer)
         extra = {"likelihood": likelihood, "optimizer": optimizer, "lr_decay": lr_decay, "seed": config["seed"]}
         model: VAE = build(config["model"], "model", VAE, **networks, **extra)
     with naming("optimizer"):
@@ -90,16 +97,30 @@ def check_exclusive(remedies: Mapping[str, Remedy]) -> None:
         raise ConfigError.part(owners[1], f"cannot go with {owners[0]} as chosen: both price the rate; take {off}")
 
 
+def check_whole(config: Mapping[str, Any]) -> None:
+    """Refuse a config without a group that each run needs.
+
+    Raises:
+        ConfigError: naming the group.
+    """
+    for group in REQUIRED:
+        if not config.get(group):
+            raise ConfigError.part(group, "must be given, no run goes without it")
+        if not isinstance(config[group], Mapping):
+            raise ConfigError.setting(group, config[group], "must be an option of its group, with settings of its own")
+
+
 def assemble(config: Mapping[str, Any]) -> Parts:
     """Build and check everything that a run needs before its first step.
 
     Raises:
         ConfigError: for whatever does not fit, by name.
     """
+    check_whole(config)
     with naming():
-        integer("seed", config["seed"], low=0, high=2**63 - 1)
-        integer("threads", 1 if config["threads"] is None else config["threads"])
-        integer("epochs", 1 if config["epochs"] is None else config["epochs"])
+        integer("seed", config.get("seed"), low=0, high=2**63 - 1)
+        for name, most in (("threads", MOST_THREADS), ("epochs", None)):
+            integer(name, 1 if config.get(name) is None else config[name], high=most)
     data: ImageData = build(config["data"], "data", ImageData, seed=config["seed"])
     model, remedies = build_model(config, data.image_shape)
     check_fit(data, model)
@@ -131,6 +152,9 @@ def check_fit(data: ImageData, model: VAE) -> None:
     if data.batch_size < model.min_batch_size:
         allowed = f"{type(model).__name__} needs at least {model.min_batch_size} images in a batch"
         raise ConfigError.setting("data.batch_size", data.batch_size, allowed)
+    if data.smallest_eval_batch < model.min_eval_batch_size:
+        allowed = f"{type(model).__name__} needs at least {model.min_eval_batch_size} images in each batch"
+        raise ConfigError.setting("data.eval_batch_size", data.eval_batch_size, allowed)
     check_networks(data, model)
 
 

@@ -5,7 +5,7 @@ import warnings
 import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import torch
 
@@ -15,9 +15,12 @@ from vae_lab.runs.names import CHECKPOINTS
 from vae_lab.runs.result import Result
 
 if TYPE_CHECKING:
+    from vae_lab.data import ImageData
     from vae_lab.models import VAE
 
 CHECKPOINT_FORMAT = 2  # of the recipe, and of the weights' names; 0.1.0 had no number
+PARTS = ("model", "encoder", "decoder", "likelihood", "optimizer", "data", "metrics", "trainer")  # of a config
+SETTINGS = ("seed", "threads", "epochs")
 
 
 def recipe_of(config: Mapping[str, Any], image_shape: tuple[int, int, int]) -> dict[str, Any]:
@@ -66,20 +69,57 @@ def read_checkpoint(file: Path) -> dict[str, Any]:
     if recipe["format"] != CHECKPOINT_FORMAT:
         found = f"has checkpoint format {recipe['format']}, this vae_lab loads format {CHECKPOINT_FORMAT}"
         raise ArgumentError("path", file, found)
+    if missing := lacking(content):
+        raise ArgumentError("path", file, f"lacks {', '.join(missing)}: it is damaged, or of another vae_lab")
     return dict(content)
 
 
-def load(path: str | Path, device: str | torch.device = "cpu", allow: Iterable[str] = ()) -> "VAE":
+def lacking(content: Mapping[str, Any]) -> list[str]:
+    """The entries that a checkpoint of ours has and this one has not, or not of their kind."""
+    recipe, config = content["vae_lab"], content["vae_lab"]["config"]
+    shape = recipe.get("image_shape")
+    whole = isinstance(shape, (list, tuple)) and len(shape) == 3 and all(isinstance(n, int) for n in shape)
+    missing = [] if whole else ["image_shape"]
+    known = config if isinstance(config, Mapping) else {}
+    missing += [f"config.{part}" for part in PARTS if not isinstance(known.get(part), Mapping)]
+    missing += [f"config.{name}" for name in SETTINGS if name not in known]
+    weights = content["state_dict"]
+    kl_weight = weights.get("kl_weight") if isinstance(weights, Mapping) else None
+    return missing + ([] if isinstance(kl_weight, torch.Tensor) else ["state_dict.kl_weight"])
+
+
+@overload
+def load(
+    path: str | Path,
+    device: str | torch.device = ...,
+    allow: Iterable[str] = ...,
+    with_data: Literal[False] = ...,
+) -> "VAE": ...
+
+
+@overload
+def load(
+    path: str | Path, device: str | torch.device = ..., allow: Iterable[str] = ..., *, with_data: Literal[True]
+) -> "tuple[VAE, ImageData]": ...
+
+
+def load(
+    path: str | Path, device: str | torch.device = "cpu", allow: Iterable[str] = (), with_data: bool = False
+) -> "VAE | tuple[VAE, ImageData]":
     """Return the trained model of a run directory or checkpoint, or of the ``latest`` run, in evaluation mode.
+
+    It has the precision that it was trained in; what it encodes and decodes may have any.
 
     Args:
         path: a run directory, a checkpoint file, or ``latest``.
         device: where to put it.
         allow: modules of your own that its networks come from; they are imported.
+        with_data: return the run's data too, read anew: ``(model, data)``.
 
     Raises:
         ArgumentError: when there is no such run or checkpoint, or it is truncated, of another model, or holds more than
             tensors and primitives.
+        ConfigError: when its data are no longer there.
 
     Example:
         >>> import tempfile
@@ -88,22 +128,40 @@ def load(path: str | Path, device: str | torch.device = "cpu", allow: Iterable[s
         >>> config = compose_config(["trainer.max_steps=2", "trainer.val_check_interval=1", "metrics.test.nll.k=0"])
         >>> with tempfile.TemporaryDirectory() as run:
         ...     result = execute(config, Path(run), overrides={})
-        ...     model = load(run)
+        ...     model, data = load(run, with_data=True)
         >>> model.sample(3).shape
         torch.Size([3, 1, 8, 8])
+        >>> x, _, labels, _ = next(data.eval_stream("test"))
+        >>> model.encode(x).mean.shape, labels.shape
+        (torch.Size([300, 4]), torch.Size([300]))
     """
-    from vae_lab.config.build import allowing
-    from vae_lab.training.assembly import build_model
+    from vae_lab.config.build import allowing, build
+    from vae_lab.data import ImageData
 
     file = checkpoint_of(path)
     content = read_checkpoint(file)
-    recipe = content["vae_lab"]
+    config = content["vae_lab"]["config"]
     with allowing(allow):
-        model, _ = build_model(recipe["config"], tuple(recipe["image_shape"]))
+        model = model_of(file, content).to(device)
+        if not with_data:
+            return model
+        return model, build(config["data"], "data", ImageData, seed=config["seed"])
+
+
+def model_of(file: Path, content: Mapping[str, Any]) -> "VAE":
+    """The model that a checkpoint holds, in evaluation mode.
+
+    Raises:
+        ArgumentError: when its weights are not those of the model that it describes.
+    """
+    from vae_lab.training.assembly import build_model
+
+    recipe = content["vae_lab"]
+    model, _ = build_model(recipe["config"], tuple(recipe["image_shape"]))
     model.to(content["state_dict"]["kl_weight"].dtype)
     try:
         model.load_state_dict(content["state_dict"])
     except RuntimeError as error:
         problem = "holds the weights of another model than it says, or of an older vae_lab"
         raise ArgumentError("path", file, problem) from error
-    return model.eval().requires_grad_(False).to(device)
+    return model.eval().requires_grad_(False)

@@ -42,6 +42,8 @@ def check_metrics(nodes: Mapping[str, Mapping[str, Any]], remedies: Iterable[Rem
     """
     read = {name: f"{type(remedy).__name__} reads it" for remedy in remedies for name in remedy.reads}
     for split, needed in (NEEDED | {"val": NEEDED["val"] | read}).items():
+        if not isinstance(nodes.get(split), Mapping):
+            raise ConfigError.part(f"metrics.{split}", "must be given: the metrics by name")
         for name, reason in needed.items():
             if not nodes[split].get(name):
                 raise ConfigError(f"metrics.{split}.{name}: cannot be left out: {reason}")
@@ -58,6 +60,8 @@ def build_metrics(nodes: Mapping[str, Any], split: str, model: VAE, data: ImageD
         if node is None:  # switched off
             continue
         key = f"metrics.{split}.{name}"
+        if not isinstance(node, Mapping):
+            raise ConfigError.setting(key, node, "must be a metric, or null")
         kind = locate(node.get("_target_"), key, Metric)
         if hasattr(kind, "applies") and not kind.applies(model, data.image_shape):
             continue
@@ -89,8 +93,9 @@ def offers(model: VAE, data: ImageData) -> dict[str, Any]:
     """What the constructor of a metric may ask for by name.
 
     ``latent_dim`` is D, ``image_shape`` (C, H, W), ``data_range`` the largest minus the least pixel, ``seed`` the run's
-    seed; ``distortion`` maps z (B, D) and x (B, C, H, W) to -log p(x|z), (B,); ``log_weights`` maps x, the images'
-    indices (B,) and the numbers of the samples (k,) to log p(x,z) - log q(z|x), (k, B).
+    seed; ``distortion`` maps z (B, D) and x (B, C, H, W) to -log p(x|z), (B,); ``log_prior`` maps z (B, D) to log p(z),
+    (B,); ``log_weights`` maps x, the images' indices (B,) and the numbers of the samples (k,) to
+    log p(x,z) - log q(z|x), (k, B).
     """
     low, high = data.value_range
     return {
@@ -99,6 +104,7 @@ def offers(model: VAE, data: ImageData) -> dict[str, Any]:
         "data_range": max(high - low, 1e-6),
         "seed": model.seed,
         "distortion": partial(distortion, model),
+        "log_prior": partial(log_prior, model),
         "log_weights": partial(log_weights, model),
     }
 
@@ -106,6 +112,11 @@ def offers(model: VAE, data: ImageData) -> dict[str, Any]:
 def distortion(model: VAE, z: Tensor, x: Tensor) -> Tensor:
     """-log p(x|z), (B,), of latents z (B, D) and images x (B, C, H, W)."""
     return -model.likelihood.log_prob(model.predict(z, x), x)
+
+
+def log_prior(model: VAE, z: Tensor) -> Tensor:
+    """log p(z), (B,), of latents z (B, D)."""
+    return model.prior.log_prob(z.to(model.kl_weight))
 
 
 def log_weights(model: VAE, x: Tensor, indices: Tensor, samples: Tensor) -> Tensor:

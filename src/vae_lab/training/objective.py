@@ -6,16 +6,17 @@ from typing import Any
 import torch
 
 from vae_lab.data import ImageData
-from vae_lab.linear_theory.prediction import data_spectrum
+from vae_lab.linear_theory.prediction import collapsed_variance, data_spectrum
+from vae_lab.linear_theory.spectrum import Floats
 from vae_lab.models import VAE
 from vae_lab.networks.linear import linearity_of
 
 
-def objective(end: float, model: VAE, data: ImageData) -> dict[str, Any]:
+def objective(end: float, model: VAE, data: ImageData, eigenvalues: Floats) -> dict[str, Any]:
     """What the run minimised at its end, and what its data can pay for: the evidence of a diagnosis.
 
     ``effective_beta`` is what one nat of rate weighs against one nat of distortion. ``spectrum`` holds the eigenvalues
-    that it is compared with (``linear_theory.spectrum``), as many as there are latents. What the model declares of
+    that it is compared with, as many as there are latents, from the ``data_eigenvalues``. What the model declares of
     itself (``plain_elbo`` and its like) goes in as it is.
     """
     likelihood, penalty = model.likelihood, model.penalty
@@ -28,6 +29,7 @@ def objective(end: float, model: VAE, data: ImageData) -> dict[str, Any]:
         "holds_rate": model.holds_rate,
         "batchwise_terms": model.batchwise_terms,
         "likelihood": type(likelihood).__name__,
+        "scores": likelihood.scores(data.training_sample()),
         "variance": likelihood.variance,
         "learned_variance": likelihood.variance is not None and likelihood.learned,
         "pixels": pixels,
@@ -39,7 +41,9 @@ def objective(end: float, model: VAE, data: ImageData) -> dict[str, Any]:
         "distortion_target": penalty.distortion_target(),
         "autoregressive": model.autoregressive,
         "linear": None not in (linearity_of(model.encoder), linearity_of(model.decoder)),
-        "spectrum": data_spectrum(model, data)[: model.latent_dim].tolist(),
+        "spectrum": data_spectrum(model, eigenvalues)[: model.latent_dim].tolist(),
+        "collapsed_variance": collapsed_variance(model, eigenvalues),
+        "learning_rate": getattr(model.optimizer, "keywords", {}).get("lr"),
         "schedule_end": end if math.isfinite(end) else 0,
     }
 
@@ -47,7 +51,7 @@ def objective(end: float, model: VAE, data: ImageData) -> dict[str, Any]:
 def mean_image_distortion(model: VAE, data: ImageData) -> float:
     """Test distortion, nats per image, of a decoder that always answers with the mean training image."""
     mean, variance = data.train_moments()
-    batches = [batch.x.to(model.device) for batch in data.eval_stream("test")]
+    batches = (batch.x.to(model.device) for batch in data.eval_stream("test"))
     with torch.no_grad():
         scores = [model.likelihood.constant_distortion(x, mean.to(x), variance).double() for x in batches]
     return float(torch.cat(scores).mean())

@@ -9,11 +9,13 @@ import numpy as np
 
 from vae_lab.checks import ConfigError
 from vae_lab.config.compose import compose_config
-from vae_lab.linear_theory.prediction import data_spectrum
+from vae_lab.linear_theory.linear_vae import learned_variance
+from vae_lab.linear_theory.prediction import collapsed_variance, data_eigenvalues
 from vae_lab.linear_theory.spectrum import Floats
 from vae_lab.linear_theory.water_filling import water_filling
 from vae_lab.training.assembly import assemble
 
+POINTS = 400  # of a curve
 OCTAVES = 8  # the powers of two that are shown at least
 
 
@@ -21,36 +23,59 @@ class Row(NamedTuple):
     """The prediction at one β."""
 
     beta: float
-    directions: int  # how many of the data's directions are worth their nats
+    directions: int  # how many of the data's directions lie above β
     latents: int  # how many of the D latents are used
+    variance: float | None  # a Gaussian's σ² there, 0 where a learnt one goes to 0
     rate: float  # nats per image, of a linear VAE
-    squared_error: float  # per image, of a linear VAE, in units of σ²
+    squared_error: float  # per image, of a linear VAE, in squared pixel units for a Gaussian
 
 
 @dataclass(frozen=True)
 class Prediction:
     """The spectrum of the training data, and what it is compared with."""
 
-    eigenvalues: Floats  # (P,), falling, in units of the likelihood's pixel variance
+    values: Floats  # (P,), falling: in squared pixel units for a Gaussian, else in units of the pixel variance
     beta: float  # the weight of the rate, chosen
     latent_dim: int
-    variance: float | None  # σ² of a Gaussian likelihood
-    learned: bool  # whether σ² is only where the likelihood starts
+    variance: float | None  # σ² of a Gaussian likelihood; at the collapsed state where it is learnt
+    learned: bool  # whether σ² is learnt
+
+    @property
+    def eigenvalues(self) -> Floats:
+        """Eigenvalues (P,), falling, in units of the likelihood's pixel variance at the collapsed state."""
+        return self.values / (self.variance or 1.0)
+
+    @property
+    def limit(self) -> float:
+        """The linear limit: from this β on the collapsed state is a local optimum."""
+        return float(self.eigenvalues[0])
 
     def betas(self) -> list[float]:
         """Powers of two around the chosen β, up to the one that switches everything off."""
-        top = int(np.ceil(np.log2(max(self.eigenvalues[0], self.beta, 1))))
+        top = int(np.ceil(np.log2(max(self.limit, self.beta, 1))))
         return sorted({self.beta, *(2.0**power for power in range(min(-3, top - OCTAVES), top + 1))})
 
     def rows(self) -> list[Row]:
         """The prediction at each of these β."""
         return [self.row(beta) for beta in self.betas()]
 
+    def curve(self) -> list[Row]:
+        """The prediction from a small β to one beyond the limit, for a figure."""
+        ends = min(0.1, self.beta / 2), max(self.limit, self.beta) * 6
+        return [self.row(float(beta)) for beta in np.geomspace(*ends, POINTS)]
+
     def row(self, beta: float) -> Row:
-        """The prediction at one β."""
-        directions = int((self.eigenvalues > beta).sum())
-        filled = water_filling(self.eigenvalues, beta, self.latent_dim)
-        return Row(beta, directions, min(directions, self.latent_dim), filled.rate, filled.squared_error)
+        """The prediction at one β, with the σ² that is the optimum there where it is learnt."""
+        variance = learned_variance(self.values, beta, self.latent_dim) if self.learned else self.variance
+        if self.learned and variance is None:  # D latents reconstruct the data whole, at any price
+            directions = int((self.values > 0).sum())
+            return Row(beta, directions, min(directions, self.latent_dim), 0.0, np.inf, 0.0)
+        unit = variance or 1.0
+        directions = int((self.values > beta * unit).sum())
+        filled = water_filling(self.values / unit, beta, self.latent_dim)
+        return Row(
+            beta, directions, min(directions, self.latent_dim), variance, filled.rate, filled.squared_error * unit
+        )
 
 
 def predict(overrides: Sequence[str], config_dir: str | Path | None = None) -> Prediction:
@@ -69,8 +94,8 @@ def predict(overrides: Sequence[str], config_dir: str | Path | None = None) -> P
     chosen = any(override.startswith("likelihood=") for override in overrides)
     parts = assemble(compose_config([*([] if chosen else ["likelihood=gaussian"]), *overrides], config_dir))
     model = parts.model
-    eigenvalues = data_spectrum(model, parts.data)
-    if not len(eigenvalues):
+    values = data_eigenvalues(model, parts.data)
+    if not len(values):
         raise ConfigError(
             "the linear prediction holds for likelihoods bernoulli, continuous_bernoulli and gaussian, "
             "and for decoders that read z alone; leave the likelihood or the decoder out"
@@ -78,4 +103,5 @@ def predict(overrides: Sequence[str], config_dir: str | Path | None = None) -> P
     beta = float(model.rate_weight())
     if not beta > 0:
         raise ConfigError(f"the linear prediction needs a rate that costs something; here its weight is {beta:g}")
-    return Prediction(eigenvalues, beta, model.latent_dim, model.likelihood.variance, model.likelihood.learned)
+    learned = model.likelihood.variance is not None and model.likelihood.learned
+    return Prediction(values, beta, model.latent_dim, collapsed_variance(model, values), learned)

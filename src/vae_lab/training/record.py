@@ -8,8 +8,10 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from vae_lab.linear_theory.prediction import theory
+from vae_lab.linear_theory.prediction import data_eigenvalues, optimal_variance, theory
+from vae_lab.linear_theory.spectrum import Floats
 from vae_lab.linear_theory.water_filling import water_filling
+from vae_lab.models import VAE
 from vae_lab.runs.result import Objective, Theory
 from vae_lab.training.assembly import Parts
 from vae_lab.training.objective import objective
@@ -20,20 +22,24 @@ PACKAGES = ("vae_lab", "torch", "torchvision", "lightning", "torchmetrics", "hyd
 def theory_of(parts: Parts) -> dict[str, Any]:
     """The result's fields ``objective``, ``theory`` and ``linear_rate``."""
     model, data = parts.model, parts.data
-    found = objective(parts.end, model, data)
-    minimised = msgspec.convert(found, Objective)
-    optimum = msgspec.convert(theory(model, data).get("theory"), Theory | None)
-    rate = linear_rate(minimised, optimum, model.latent_dim)
+    eigenvalues = data_eigenvalues(model, data)
+    minimised = msgspec.convert(objective(parts.end, model, data, eigenvalues), Objective)
+    optimum = msgspec.convert(theory(model, data, eigenvalues).get("theory"), Theory | None)
+    rate = sum(optimum.rate_dim) if optimum else linear_rate(model, eigenvalues, minimised.effective_beta)
     return {"objective": minimised, "theory": optimum, "linear_rate": rate}
 
 
-def linear_rate(minimised: Objective, optimum: Theory | None, latent_dim: int) -> float | None:
+def objective_of(parts: Parts) -> Objective:
+    """The result's field ``objective`` alone: that of a run which diverged, whose weights say nothing more."""
+    return msgspec.convert(objective(parts.end, parts.model, parts.data, np.zeros(0)), Objective)
+
+
+def linear_rate(model: VAE, eigenvalues: Floats, effective_beta: float) -> float | None:
     """The rate of a linear VAE on these data, nats per image, for a Gaussian likelihood; None for others."""
-    if optimum is not None:
-        return sum(optimum.rate_dim)
-    if minimised.variance is None or not minimised.spectrum or minimised.effective_beta <= 0:
+    if not len(eigenvalues) or effective_beta <= 0:
         return None
-    return water_filling(np.array(minimised.spectrum), minimised.effective_beta, latent_dim).rate
+    variance = optimal_variance(model, eigenvalues, effective_beta)
+    return water_filling(eigenvalues / variance, effective_beta, model.latent_dim).rate if variance else None
 
 
 def now() -> str:

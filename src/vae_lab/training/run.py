@@ -2,8 +2,10 @@
 
 import logging
 import math
+import os
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,21 +15,24 @@ from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.loggers import Logger
 
 from vae_lab.callbacks import Checkpoints, Diverged, NonFiniteLoss, TrainingCurves, still_falling
-from vae_lab.checks import ConfigError, one_line
-from vae_lab.config.build import build
+from vae_lab.checks import ConfigError, Interrupted, one_line
 from vae_lab.diagnosis.verdict import judge
+from vae_lab.runs.curves import last_step
 from vae_lab.runs.names import CHECKPOINTS
+from vae_lab.runs.process import Process
 from vae_lab.runs.result import Result
-from vae_lab.training import loggers
 from vae_lab.training.assembly import Parts, assemble
 from vae_lab.training.coefficients import late_schedules
 from vae_lab.training.loading import recipe_of
+from vae_lab.training.loggers.opening import check_loggers, close_loggers, open_loggers
 from vae_lab.training.objective import mean_image_distortion
-from vae_lab.training.record import now, theory_of, versions
+from vae_lab.training.record import now, objective_of, theory_of, versions
 from vae_lab.training.trainer import lengths, make_trainer, quieten, set_threads
 
 log = logging.getLogger(__name__)
 
+FORESEEN = (ConfigError, Interrupted, OSError)  # no traceback says more than their line
+HALF_WRITTEN = "new*.ckpt"  # as ``Checkpoints`` calls what it has not finished writing
 VERDICT_FIGURES = ("shuffle_gap", "shuffle_gap_se", "shuffle_gap_dim", "shuffle_gap_dim_se", "mutual_information")
 
 
@@ -39,6 +44,7 @@ def check(config: Mapping[str, Any]) -> list[str]:
     """
     parts = assemble(config)
     make_trainer(config, logger=False, enable_progress_bar=False)
+    check_loggers(config)
     return late_schedules(config, parts.data)
 
 
@@ -73,8 +79,8 @@ def execute(
     torch.set_float32_matmul_precision("highest")
     directory.mkdir(parents=True, exist_ok=True)
     began = time.perf_counter()
-    seed, overrides = config["seed"], dict(overrides)
-    result = Result(status="running", overrides=overrides, seed=seed, versions=versions(), started=now())
+    seed, written, me = seed_of(config), dict(overrides), Process.this()
+    result = Result(status="running", overrides=written, seed=seed, versions=versions(), started=now(), process=me)
     result.write(directory)
     opened: list[Logger] = []
     try:
@@ -86,25 +92,55 @@ def execute(
         result = replace(result, status="finished", **figures)
     except Diverged as error:
         result = replace(result, status="diverged", reason=str(error), diverged_step=error.step)
+        result = replace(result, objective=objective_of(parts))
         log.warning("diverged: %s", error)
     except BaseException as error:
-        reason = str(error) if isinstance(error, ConfigError) else one_line(error)
-        result = replace(result, status="failed", reason=reason)
-        log.exception("failed")
+        result = replace(result, status="failed", reason=reason_of(error, directory))
+        log.error("failed: %s", result.reason, exc_info=not isinstance(error, FORESEEN))
+        make_room(directory)
         raise
     finally:
         result = replace(result, seconds=round(time.perf_counter() - began, 3), ended=now())
-        result.write(directory)
-        loggers.close(opened, directory, result)
+        try:
+            keep(result, directory)
+        finally:
+            close_loggers(opened, directory, result)
     return result
 
 
-def open_loggers(config: Mapping[str, Any], directory: Path, name: str, group: str, opened: list[Logger]) -> None:
-    """Open the run's loggers one by one into ``opened``, so that those before one that breaks can be closed."""
-    opened.append(loggers.CSV(directory))
-    about = {"directory": directory, "name": name, "group": group, "config": config}
-    for key, node in (config["logger"] or {}).items():
-        opened.append(build(node, f"logger.{key}", Logger, **about))
+def seed_of(config: Mapping[str, Any]) -> int:
+    """The seed as the record has it, 0 where it is no whole number: ``assemble`` will say so."""
+    seed = config.get("seed")
+    return seed if isinstance(seed, int) else 0
+
+
+def reason_of(error: BaseException, directory: Path) -> str:
+    """Why a run failed, in one line."""
+    if isinstance(error, Interrupted):
+        return f"interrupted {error} at step {last_step(directory)}"
+    words = str(error) if isinstance(error, ConfigError) else one_line(error)
+    return words.replace(f"{directory}{os.sep}", "")
+
+
+def make_room(directory: Path) -> None:
+    """Remove the checkpoint that a full disk cut off, so that the record finds room."""
+    for half in directory.glob(f"{CHECKPOINTS}/{HALF_WRITTEN}"):
+        with suppress(OSError):
+            half.unlink()
+
+
+def keep(result: Result, directory: Path) -> None:
+    """Write the record. Where that is impossible, what happened before counts: the log has a line, nothing is raised.
+
+    Raises:
+        OSError: for a run that finished, whose figures would be lost.
+    """
+    try:
+        result.write(directory)
+    except OSError as error:
+        if result.status == "finished":
+            raise
+        log.warning("the record cannot be written: %s", one_line(error))
 
 
 def train_and_test(

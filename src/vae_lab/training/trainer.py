@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from lightning.pytorch import Trainer
 
-from vae_lab.checks import ArgumentError, ConfigError, integer, one_line
+from vae_lab.checks import ArgumentError, ConfigError, choice, integer, number, one_line
 from vae_lab.config.build import build, naming
 from vae_lab.data import ImageData
 
@@ -19,13 +19,14 @@ RESERVED = {
     *("limit_val_batches", "logger", "max_epochs", "max_time", "min_epochs", "min_steps", "num_nodes"),
     *("num_sanity_val_steps", "overfit_batches", "use_distributed_sampler"),
 }
+PRECISIONS = ("32-true", "64-true", "bf16-true", "bf16-mixed", "16-true", "16-mixed")
 TORCH_THREADS = torch.get_num_threads()  # torch's own choice, before any run changed it
 FEW_PIXELS = 256  # below, more threads only wait for each other
 
 
 def lengths(config: Mapping[str, Any], data: ImageData) -> dict[str, int]:
     """The trainer's lengths in steps: as they are, or as many steps as ``epochs`` whole passes take."""
-    if config["epochs"] is None:
+    if config.get("epochs") is None:
         return {}
     steps = config["epochs"] * data.batches_per_epoch
     return {"max_steps": steps, "val_check_interval": max(steps // 10, 1)}
@@ -47,6 +48,10 @@ def make_trainer(config: Mapping[str, Any], **extra: Any) -> Trainer:
             )
         for name in ("max_steps", "val_check_interval", "log_every_n_steps"):
             integer(name, node.get(name))
+        if node.get("precision") is not None:
+            choice("precision", node["precision"], PRECISIONS)
+        if node.get("gradient_clip_val") is not None:
+            number("gradient_clip_val", node["gradient_clip_val"], above=0)
     fixed = {"max_epochs": -1, "check_val_every_n_epoch": None, "num_sanity_val_steps": 0}
     quiet = {"enable_checkpointing": False, "enable_model_summary": False, "use_distributed_sampler": False}
     try:
@@ -61,12 +66,13 @@ def make_trainer(config: Mapping[str, Any], **extra: Any) -> Trainer:
 def set_threads(config: Mapping[str, Any], data: ImageData) -> None:
     """Set the CPU threads of torch: as ``threads`` says, or one where images are so small that more only wait."""
     small = math.prod(data.image_shape) < FEW_PIXELS
-    torch.set_num_threads(config["threads"] or (1 if small else TORCH_THREADS))
+    torch.set_num_threads(config.get("threads") or (1 if small else TORCH_THREADS))
 
 
 def quieten() -> None:
     """Send what Lightning and warnings say to the run's log file, not to the screen."""
     logging.captureWarnings(True)
+    logging.raiseExceptions = False  # a log that cannot be written costs its lines, not a traceback on the screen each
     warnings.filterwarnings("ignore", module="lightning")
     for name in ("lightning", "lightning.pytorch", "lightning.fabric"):
         logger = logging.getLogger(name)

@@ -1,0 +1,143 @@
+"""Weights & Biases."""
+
+import os
+from collections.abc import Mapping
+from inspect import signature
+from pathlib import Path
+from typing import Any, ClassVar
+
+from lightning.pytorch.loggers import WandbLogger
+from typing_extensions import override
+
+from vae_lab.checks import ArgumentError, did_you_mean, flag
+from vae_lab.runs.choices import choices_of
+from vae_lab.runs.curves import read_curves
+from vae_lab.runs.result import Result
+from vae_lab.runs.run import Run
+from vae_lab.training.loggers.mirror import CHARTS, Mirror
+
+BOUNDS = {
+    "init_timeout": 20.0,
+    "finish_timeout": 60.0,
+}  # seconds that a server may take to answer, and to take the rest
+FIXED = ("dir", "config", "settings", "mode", "name", "group", "id", "resume", "reinit")  # what is set here
+COLLAPSE = {"none": "not collapsed", "partial": "partly", "full": "full"}  # "none" would read as missing
+
+
+def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested config as one level with dotted names: ``{"model.beta": 1.0, ...}``."""
+    entries: dict[str, Any] = {}
+    for key, value in config.items():
+        entries |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) and value else {f"{prefix}{key}": value}
+    return entries
+
+
+def settings() -> Any:
+    """wandb's own settings: quiet, and bounded in time as far as this version of wandb can."""
+    from wandb import Settings
+
+    known = signature(Settings).parameters.keys() | getattr(Settings, "model_fields", {}).keys()
+    bounds: dict[str, Any] = {name: seconds for name, seconds in BOUNDS.items() if name in known}
+    return Settings(silent=True, console="off", **bounds)
+
+
+def has_account() -> bool:
+    """Whether wandb finds a key for its server; nobody is asked for one, and no server."""
+    import wandb
+
+    wandb.setup(settings=settings())  # or it says on the screen what it found
+    if "prompt" in signature(wandb.login).parameters:
+        return bool(wandb.login(prompt=False, verify=False))
+    return bool(wandb.api.api_key)  # wandb before 0.31
+
+
+class WandB(Mirror, WandbLogger):
+    """Weights & Biases: one run per job, grouped by sweep, named by what was swept. Offline it needs no account.
+
+    Its config holds, beside all settings, the option of each group: ``free_bits: off``. A server that does not answer
+    costs a bounded time once; from then on this process keeps its runs offline.
+    """
+
+    unreachable: ClassVar[str] = ""  # why this process has given up on the server
+
+    def __init__(
+        self,
+        directory: Path,
+        name: str,
+        group: str,
+        config: Mapping[str, Any],
+        project: str = "vae_lab",
+        offline: bool = True,
+        **options: Any,
+    ) -> None:
+        self.check(project=project, offline=offline, **options)
+        stored = flat(config) | choices_of(directory)
+        fixed: dict[str, Any] = {"log_model": False, "config": stored, "settings": settings()}
+        super().__init__(name=name, save_dir=directory, project=project, group=group, **fixed, **options)
+        self._wandb_init.pop("anonymous", None)  # wandb warns of it on the screen
+        self.connect(offline or bool(WandB.unreachable))
+
+    @classmethod
+    @override
+    def check(cls, **settings: Any) -> None:
+        import wandb
+
+        known = {
+            name for call in (WandbLogger.__init__, wandb.init, cls.__init__) for name in signature(call).parameters
+        } - {"self", "directory", "options", "kwargs", *FIXED}
+        for name in settings.keys() - known:
+            raise ArgumentError(name, settings[name], f"no such setting{did_you_mean(name, known)}")
+        for name in settings.keys() & {"project", "entity"}:
+            if not isinstance(settings[name], str) or not settings[name]:
+                raise ArgumentError(name, settings[name], "must be a name")
+        online = not flag("offline", settings.get("offline", True)) and not os.environ.get("WANDB_MODE")
+        if online and not has_account():
+            raise ArgumentError("offline", "false", "needs an account: run wandb login first, or set WANDB_API_KEY")
+
+    def connect(self, offline: bool) -> None:
+        """Open the run; offline where the server does not answer in time."""
+        import wandb
+
+        self._wandb_init["mode"] = os.environ.get("WANDB_MODE") or ("offline" if offline else "online")
+        try:
+            _ = self.experiment
+        except wandb.errors.Error as error:
+            if offline:
+                raise
+            why = str(error).strip().splitlines() or ["no answer"]
+            WandB.unreachable = f"wandb cannot reach its server ({why[0]})"
+            self.trouble = (
+                f"{WandB.unreachable}: runs are kept offline, and nothing is lost; "
+                f"upload them later: wandb sync RUN/wandb/offline-run-*"
+            )
+            self.connect(offline=True)
+
+    def publish(self, directory: Path, result: Result) -> None:
+        """Give the run its result as summary, and charts that are titled as people say it."""
+        from wandb import plot
+
+        run = self.experiment
+        run.summary.update(summary(directory, result))
+        recorded = read_curves(directory)
+        for title, names in CHARTS.items():
+            lines = [(name, *recorded[name]) for name in names if name in recorded]
+            if lines:
+                keys, xs, ys = zip(*lines, strict=True)
+                series = plot.line_series(list(xs), list(ys), keys=list(keys), title=title, xname="step")
+                run.log({f"charts/{title}": series})
+
+    def close(self, failed: bool) -> None:
+        """End the run here, or the next job of this process would go on writing into it."""
+        self.experiment.finish(exit_code=int(failed))
+
+
+def summary(directory: Path, result: Result) -> dict[str, Any]:
+    """A result as the summary of a run: how it ended, the cause of its collapse, and every scalar figure."""
+    run = Run(directory, result)
+    ended = {name: getattr(result, name) for name in ("status", "reason", "unused", "rate_floor", "seconds", "steps")}
+    words = {
+        "collapse": COLLAPSE.get(result.verdict or "", result.status),
+        "cause": run.cause.words if run.cause else "",
+    }
+    figures = {name: value for name, value in result.metrics.items() if not isinstance(value, list)}
+    return {**ended, **words, **figures}
