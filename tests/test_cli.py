@@ -34,7 +34,7 @@ MISTAKES = {
     "no latents": (["model.latent_dim=0"], "model.latent_dim=0: must be a whole number >= 1"),
     "negative seed": (["seed=-1"], "seed=-1: must be a whole number >= 0"),
     "no steps": (["trainer.max_steps=0"], "trainer.max_steps=0: must be a whole number >= 1"),
-    "learning rate": (["optimizer.lr=-1"], "optimizer: ValueError: Invalid learning rate"),
+    "learning rate": (["optimizer.lr=-1"], "optimizer.lr=-1: must be a finite number >= 0"),
     "unknown argument": (["+model.foo=1"], "model.foo=1: no such setting"),
     "unknown argument of a schedule": (
         ["annealing=linear", "+annealing.cycles=2"],

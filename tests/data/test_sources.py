@@ -14,8 +14,10 @@ from vae_lab.data import (
     CIFAR10,
     MNIST,
     FashionMNIST,
+    ImageData,
     ImageFolder,
     Npz,
+    Split,
     binarized_mnist,
     gaussian,
     image_folder,
@@ -250,8 +252,13 @@ def test_pixels_that_float32_cannot_hold_are_refused(value, tmp_path):
     images[3, 1, 1] = value
     with pytest.raises(ValueError, match="holds NaN or infinite values in 1 images, read as float32"):
         npz(tmp_path / "a.npz", images=images)
+
+    class Own(ImageData):
+        def load(self):
+            return dict.fromkeys(("train", "val", "test"), Split(torch.from_numpy(images)[:, None]))
+
     with pytest.raises(ValueError, match=r"must lie within ±3.4e\+38"):
-        gaussian.GaussianData(eigenvalues=[abs(value) ** 2 if abs(value) < 1e100 else 1e200, 1])
+        Own(batch_size=2)
 
 
 def test_a_wrong_root_leaves_nothing_behind(tmp_path, monkeypatch):

@@ -90,8 +90,8 @@ def test_a_sweep_whose_directories_have_names_of_their_own_is_followed_too(cli, 
     outcome = cli("-m", "seed=0,1", "metrics.test.nll.k=0", *names, *lengths)
     assert outcome.code == 0, outcome.err
     assert SweepRecord.read(tmp_path / "mine").jobs == ["job0", "job1"]
-    assert "\n[1/2] trainer" in outcome.out
-    assert "\n[2/2] trainer" in outcome.out
+    assert "\n[1/2] job0" in outcome.out
+    assert "\n[2/2] job1" in outcome.out
     assert str(Position.of(tmp_path / "mine" / "job1")) == "[2/2]"
 
 
