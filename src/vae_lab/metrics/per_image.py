@@ -50,11 +50,10 @@ class PerImage(Metric):
     def keep(self, indices: Tensor, *parts: Tensor) -> None:
         """Keep the parts, each (B, ...) and in the order of ``names``, of the images with these indices (B,)."""
         rows = (indices, *parts)
-        if self.images is not None and self.indices:
-            held = spread(dim_zero_cat(self.indices))
-            if len(held) >= self.images:
-                entering = (spread(indices) < held.kthvalue(self.images).values).nonzero()[:, 0]
-                rows = tuple(part.index_select(0, entering) for part in rows)
+        if self.images is not None and sum(map(len, self.indices)) + len(indices) > self.images:
+            lowest = spread(torch.cat([*self.indices, indices])).kthvalue(self.images).values
+            entering = (spread(indices) <= lowest).nonzero()[:, 0]
+            rows = tuple(part.index_select(0, entering) for part in rows)
         for name, part in zip(("indices", *self.names), rows, strict=True):
             getattr(self, name).append(part)
         if self.images is not None and sum(map(len, self.indices)) > 2 * self.images:
