@@ -9,6 +9,7 @@ import torch
 from vae_lab.checks import ConfigError
 from vae_lab.runs.result import Result
 from vae_lab.training import run
+from vae_lab.training.trainer import make_trainer
 
 
 def execute(config, directory):
@@ -272,3 +273,9 @@ def test_each_model_beats_the_mean_image_after_500_steps(compose_config, tmp_pat
     assert metrics["test/distortion"] < metrics["test/distortion_mean_image"]
     if model == "vae":
         assert metrics["test/elbo"] > -180
+
+
+@pytest.mark.parametrize(("steps", "interval"), [(1500, 150), (10_000, 1000), (7, 1)])
+def test_a_run_is_validated_ten_times_unless_told(compose_config, steps, interval):
+    config = compose_config(f"trainer.max_steps={steps}", "trainer.val_check_interval=null")
+    assert make_trainer(config, logger=False, enable_progress_bar=False).val_check_interval == interval

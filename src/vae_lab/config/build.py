@@ -16,7 +16,7 @@ from typing import Any
 
 from vae_lab.checks import ArgumentError, ConfigError, keywords, one_line
 
-ALLOWED = ("vae_lab", "torch.nn", "torch.optim", "torchvision", "lightning.pytorch")
+ALLOWED = ("vae_lab", "torch.nn", "torch.optim", "torchvision", "torchmetrics", "lightning.pytorch")
 ALLOW_VARIABLE = "VAE_LAB_ALLOW"  # from `--allow` to the processes of a launcher; read by their jobs only
 
 _added: ContextVar[tuple[str, ...]] = ContextVar("added", default=())

@@ -21,15 +21,16 @@ RESERVED = {
 }
 PRECISIONS = ("32-true", "64-true", "bf16-true", "bf16-mixed", "16-true", "16-mixed")
 TORCH_THREADS = torch.get_num_threads()  # torch's own choice, before any run changed it
+VALIDATIONS = 10  # of a run whose interval is not given
 FEW_PIXELS = 256  # below, more threads only wait for each other
 
 
-def lengths(config: Mapping[str, Any], data: ImageData) -> dict[str, int]:
+def lengths(config: Mapping[str, Any], data: ImageData) -> dict[str, int | None]:
     """The trainer's lengths in steps: as they are, or as many steps as ``epochs`` whole passes take."""
     if config.get("epochs") is None:
         return {}
     steps = config["epochs"] * data.batches_per_epoch
-    return {"max_steps": steps, "val_check_interval": max(steps // 10, 1)}
+    return {"max_steps": steps, "val_check_interval": None}
 
 
 def make_trainer(config: Mapping[str, Any], **extra: Any) -> Trainer:
@@ -46,8 +47,11 @@ def make_trainer(config: Mapping[str, Any], **extra: Any) -> Trainer:
             raise ArgumentError(
                 "devices", node["devices"], "must be 1: one run on several devices is not supported yet"
             )
-        for name in ("max_steps", "val_check_interval", "log_every_n_steps"):
-            integer(name, node.get(name))
+        steps = integer("max_steps", node.get("max_steps"))
+        integer("log_every_n_steps", node.get("log_every_n_steps"))
+        if node.get("val_check_interval") is None:
+            node["val_check_interval"] = max(steps // VALIDATIONS, 1)
+        integer("val_check_interval", node["val_check_interval"])
         if node.get("precision") is not None:
             choice("precision", node["precision"], PRECISIONS)
         if node.get("gradient_clip_val") is not None:
