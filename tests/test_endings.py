@@ -48,7 +48,7 @@ def test_a_signal_ends_a_run_with_a_true_record(tmp_path, number, words):
     assert len(err.splitlines()) == 1
     (result,) = results(tmp_path)
     assert result["status"] == "failed"
-    assert result["reason"].startswith("Interrupted: by ")
+    assert result["reason"].startswith("interrupted by ")
     assert result["ended"]
 
 

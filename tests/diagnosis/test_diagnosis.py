@@ -131,7 +131,7 @@ def call(*arguments, cwd):
 @pytest.mark.parametrize(
     ("result", "words"),
     [
-        ({"status": "failed", "reason": "no disk"}, "failed (no disk); there is nothing to diagnose"),
+        ({"status": "failed", "reason": "no disk"}, "failed: no disk; there is nothing to diagnose"),
         ({"format": 1}, "result.json has format 1, written by an older vae_lab; this one reads format 2"),
     ],
 )

@@ -177,7 +177,7 @@ def test_the_linear_prediction_stands_where_there_is_one(sweep, capsys):
     assert rows["1"][-3] == "1.55"
     assert rows["2"][-3] == "-"
     assert "linear KL is the rate of a linear VAE on these data" in printed
-    assert "linear KL" not in content([Run(None, result(a=2))], ["a"]).headings
+    assert "linear KL" not in content([Run(Path("nowhere"), result(a=2))], ["a"]).headings
 
 
 def collapsed_sweep(sweep):
@@ -449,7 +449,8 @@ def test_values_that_differ_only_in_their_middle_are_not_cut():
 
 
 def test_where_no_run_finished_there_are_no_columns_of_dashes():
-    table = content([Run(None, result(status="failed", a=1)), Run(None, result(status="diverged", a=2))], ["a"])
+    results = (result(status="failed", a=1), result(status="diverged", a=2))
+    table = content([Run(Path("nowhere"), each) for each in results], ["a"])
     assert table.headings == ["a", "seconds", "collapse"]
 
 

@@ -55,7 +55,7 @@ def test_a_part_without_a_target_is_named(compose_config, group):
         ("metrics.val=null", "metrics.val: must be given: the metrics by name"),
         ("metrics.test=5", "metrics.test: must be given: the metrics by name"),
         ("metrics.test.elbo=5", "metrics.test.elbo=5: must be a metric, or null"),
-        ("~seed", "seed=None: must be a whole number >= 0"),
+        ("~seed", "seed: must be given"),
     ],
 )
 def test_a_setting_is_named(compose_config, override, words):
