@@ -30,7 +30,7 @@ def _nobody_is_logged_in(monkeypatch, tmp_path):
     ("overrides", "words"),
     [
         (["+logger.x=5"], "logger.x=5: must be a logger, with a _target_ and its settings"),
-        (["+logger.x.y=1"], "logger.x._target_: must be given, the name of a Logger"),
+        (["+logger.x.y=1"], "logger.x._target_: must be given, the name of a class (Logger)"),
         (
             ["logger=wandb", "+logger.wandb.projekt=a"],
             "logger.wandb.projekt=a: no such setting (did you mean project?)",

@@ -63,7 +63,7 @@ def locate(target: Any, key: str, kind: type) -> type:
     """
     prefixes = allowed_modules()
     if target is None:
-        raise ConfigError.part(f"{key}._target_", f"must be given: the name of a class, a kind of {kind.__name__}")
+        raise ConfigError.part(f"{key}._target_", f"must be given, the name of a class ({kind.__name__})")
     if not isinstance(target, str) or not lies_under(target, prefixes):
         allowed = f"must lie under {', '.join(prefixes)}; allow a module of your own by --allow NAME"
         raise ConfigError.setting(f"{key}._target_", target, allowed)

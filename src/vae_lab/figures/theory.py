@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#666666"  # safe for the colour-blind (Okabe & Ito)
 
@@ -19,7 +20,7 @@ def draw(
 
     Args:
         betas: the β of the curves, rising.
-        latents: latents in use at each.
+        latents: latents used at each.
         rates: nats per image at each; None where the theory does not give them.
         latent_dim: D.
         beta: the chosen β, marked.
@@ -27,9 +28,11 @@ def draw(
     """
     figure = Figure(figsize=(6.4, 3.8), dpi=150, layout="constrained")
     axes = figure.add_subplot()
-    axes.step(betas, latents, where="post", color=BLUE, label="latents in use")
-    axes.set(xscale="log", xlabel="effective β", ylabel=f"latents in use, of {latent_dim}", ylim=(0, latent_dim * 1.08))
+    axes.step(betas, latents, where="post", color=BLUE, label="latents used")
+    axes.set(xscale="log", xlabel="effective β", ylabel=f"latents used, of {latent_dim}", ylim=(0, latent_dim * 1.08))
     axes.yaxis.label.set_color(BLUE)
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_formatter("{x:g}")
     axes.axvline(beta, color=GREY, linewidth=1, linestyle=":")
     axes.text(beta, latent_dim * 1.02, f" β = {beta:g}", color=GREY, fontsize=8, va="bottom")
     axes.axvline(limit, color=GREY, linewidth=1, linestyle="--")
