@@ -13,7 +13,7 @@ from vae_lab.networks.linear import linearity_of
 
 
 def objective(end: float, model: VAE, data: ImageData, eigenvalues: Floats) -> dict[str, Any]:
-    """What the run minimised at its end, and what its data can pay for: the evidence of a diagnosis.
+    """What the run minimised at its end, and the spectrum of its data: the evidence of a diagnosis.
 
     ``effective_beta`` is what one nat of rate weighs against one nat of distortion. ``spectrum`` holds the eigenvalues
     that it is compared with, as many as there are latents, from the ``data_eigenvalues``. What the model declares of
