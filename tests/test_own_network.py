@@ -1,4 +1,4 @@
-"""A person's own network, from the README: chosen by --config-dir, allowed by --allow."""
+"""A person's own network, from docs/extending.md: chosen by --config-dir, allowed by --allow."""
 
 import subprocess
 import sys
@@ -8,22 +8,22 @@ import pytest
 
 import vae_lab
 
-README = Path(__file__).parents[1] / "README.md"
+PAGE = Path(__file__).parents[1] / "docs" / "extending.md"
 
 
 def block(name: str) -> str:
-    """The README's code block whose first line names this file."""
-    text = README.read_text()
+    """docs/extending.md's code block whose first line names this file."""
+    text = PAGE.read_text()
     for part in text.split("```")[1::2]:
         body = part.partition("\n")[2]
         if body.startswith(f"# {name}"):
             return body
-    raise AssertionError(f"README has no block for {name}")
+    raise AssertionError(f"docs/extending.md has no block for {name}")
 
 
 @pytest.fixture
 def project(tmp_path):
-    """A person's directory as the README lays it out."""
+    """A person's directory as docs/extending.md lays it out."""
     (tmp_path / "my_nets.py").write_text(block("my_nets.py"))
     (tmp_path / "my_conf" / "encoder").mkdir(parents=True)
     (tmp_path / "my_conf" / "encoder" / "residual.yaml").write_text(block("my_conf/encoder/residual.yaml"))

@@ -1,10 +1,9 @@
 """``python -m vae_lab``: from the command line to one run, or to a sweep. Nothing here imports torch before it must."""
 
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
 from hydra._internal.callbacks import Callbacks
 from hydra._internal.hydra import Hydra
@@ -16,8 +15,8 @@ from hydra.errors import HydraException
 from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from typing_extensions import override
 
+from vae_lab import __version__
 from vae_lab.checks import ConfigError, RunFailed, one_line, printable
 from vae_lab.config.build import ALLOW_VARIABLE, allowing, inherited_modules
 from vae_lab.config.compose import container
@@ -25,7 +24,7 @@ from vae_lab.config.explain import explain
 from vae_lab.config.loader import CONFIG, hydra_over
 from vae_lab.config.names import override_values, run_name
 from vae_lab.config.options import save_options
-from vae_lab.console import CommandLine, read_command_line
+from vae_lab.console import CommandLine, Flags, read_command_line
 from vae_lab.endings import endings, environment
 from vae_lab.runs.names import RESULT
 
@@ -104,29 +103,6 @@ def run_once(hydra: Hydra, overrides: Sequence[str]) -> None:
     _ = done.return_value  # raises what the job raised
 
 
-class Flags(ArgumentParser):
-    """Hydra's flags that go with vae_lab; the others would read configs, or pickles, past its checks."""
-
-    def __init__(self) -> None:
-        super().__init__(add_help=False, allow_abbrev=False)
-        for names in (["--help", "-h"], ["--hydra-help"], ["--version"], ["--resolve"], ["--run", "-r"]):
-            self.add_argument(*names, action="store_true")
-        self.add_argument("--multirun", "-m", action="store_true")
-        self.add_argument("--shell-completion", "-sc", action="store_true")
-        self.add_argument("--cfg", "-c", choices=["job", "hydra", "all"])
-        self.add_argument("--package", "-p")
-        self.add_argument("--info", "-i", nargs="?", const="all")
-
-    @override
-    def error(self, message: str) -> NoReturn:
-        """Raise it.
-
-        Raises:
-            ConfigError: with the parser's own message.
-        """
-        raise ConfigError(f"{message}; --help and --hydra-help list what there is")
-
-
 def start(hydra: Hydra, flags: Namespace, overrides: list[str]) -> None:
     """Do what the flags ask for: show something, run once, or sweep."""
     if flags.help or flags.hydra_help:
@@ -150,9 +126,7 @@ def main() -> None:
         line = read_command_line(sys.argv[1:])
         flags = Flags().parse_args(line.flags)
         if flags.version:
-            import hydra
-
-            print(f"Hydra {hydra.__version__}")
+            print(f"vae_lab {__version__}")
             return
         with environment({ALLOW_VARIABLE: ",".join(line.modules)}), allowing(line.modules):
             begin(line, flags)

@@ -2,11 +2,14 @@
 
 import itertools
 import sys
+from argparse import ArgumentParser
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
+
+from typing_extensions import override
 
 from vae_lab.checks import ArgumentError, ConfigError, did_you_mean
 from vae_lab.config.build import allowing
@@ -73,6 +76,29 @@ def read_command_line(arguments: Sequence[str]) -> CommandLine:
             raise ConfigError.setting("--config-dir", folder, "no such folder")
     overrides.sort(key=lambda override: not override.startswith("+experiment="))
     return CommandLine(modules, Path(folders[-1]) if folders else None, flags, overrides)
+
+
+class Flags(ArgumentParser):
+    """Hydra's flags that go with vae_lab; the others would read configs, or pickles, past its checks."""
+
+    def __init__(self) -> None:
+        super().__init__(add_help=False, allow_abbrev=False)
+        for names in (["--help", "-h"], ["--hydra-help"], ["--version"], ["--resolve"], ["--run", "-r"]):
+            self.add_argument(*names, action="store_true")
+        self.add_argument("--multirun", "-m", action="store_true")
+        self.add_argument("--shell-completion", "-sc", action="store_true")
+        self.add_argument("--cfg", "-c", choices=["job", "hydra", "all"])
+        self.add_argument("--package", "-p")
+        self.add_argument("--info", "-i", nargs="?", const="all")
+
+    @override
+    def error(self, message: str) -> NoReturn:
+        """Raise it.
+
+        Raises:
+            ConfigError: with the parser's own message.
+        """
+        raise ConfigError(f"{message}; --help and --hydra-help list what there is")
 
 
 def read_options(overrides: Sequence[str], defaults: Mapping[str, str]) -> dict[str, str]:
