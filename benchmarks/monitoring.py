@@ -28,6 +28,7 @@ from lightning.pytorch.loops.evaluation_loop import _EvaluationLoop
 from lightning.pytorch.loops.fit_loop import _FitLoop
 from torchmetrics import Metric
 
+from vae_lab.callbacks import evaluation
 from vae_lab.config.compose import compose_config
 from vae_lab.training.run import execute
 
@@ -59,12 +60,16 @@ class Clock:
         return timing
 
     def of_metric(self, wrap: Callable[..., Any]) -> Callable[..., Any]:
-        """torchmetrics' wrapper of ``update`` or ``compute``, its result timed under the split and the metric."""
+        """torchmetrics' wrapper of ``update``, its result timed under the split and the metric."""
 
         def wrapping(metric: Metric, call: Callable[..., Any]) -> Callable[..., Any]:
-            return self.timed(wrap(metric, call), lambda _: f"{self.split}/{type(metric).__name__}")
+            return self.timed(wrap(metric, call), lambda _: self.metric(metric))
 
         return wrapping
+
+    def metric(self, metric: Metric) -> str:
+        """The name under which a metric's time is booked."""
+        return f"{self.split}/{type(metric).__name__}"
 
     def fit(self, _: Any) -> str:
         """The name of the training; what comes after it counts from here."""
@@ -91,7 +96,7 @@ def measure(config: dict[str, Any]) -> Clock:
             (_FitLoop, "run", clock.timed(_FitLoop.run, clock.fit)),
             (Trainer, "save_checkpoint", clock.timed(Trainer.save_checkpoint, lambda _: "checkpoints")),
             (Metric, "_wrap_update", clock.of_metric(Metric._wrap_update)),
-            (Metric, "_wrap_compute", clock.of_metric(Metric._wrap_compute)),
+            (evaluation, "computed", clock.timed(evaluation.computed, clock.metric)),
         ):
             stack.enter_context(patch.object(owner, method, replacement))
         directory = stack.enter_context(tempfile.TemporaryDirectory())
