@@ -31,7 +31,10 @@ def test_a_controller_has_no_curve(tmp_path):
     ("argument", "message"),
     [
         ("annealing=cyclicl", "annealing=cyclicl: must be one of capacity, constant, cosine, cyclical"),
-        ("optimizer.lr_decay=cosin", "optimizer.lr_decay=cosin: must be one of none, linear, cosine (did you mean"),
+        (
+            "optimizer.lr_decay=cosin",
+            "optimizer.lr_decay=cosin: must be one of none, linear, cosine, step (did",
+        ),
         ("epochs=3", "epochs=3: give trainer.max_steps, the data are not loaded here"),
         ("trainer.max_steps=-1", "trainer.max_steps=-1: must be a whole number >= 1"),
     ],

@@ -4,10 +4,12 @@ import itertools
 import math
 
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.optim.lr_scheduler import MultiStepLR
 
-from vae_lab.elbo.schedules import Constant, Cosine, Cyclical, Linear, Sigmoid
+from vae_lab.elbo.schedules import Constant, Cosine, Cyclical, Decay, Linear, Sigmoid
 
 RAMPS = [Linear, Cosine, Sigmoid]
 
@@ -139,3 +141,30 @@ def test_ramps_are_antisymmetric_about_their_middle(ramp):
 def test_bad_arguments_are_refused_by_name(make, name):
     with pytest.raises(ValueError, match=f"^{name}: must be"):
         make()
+
+
+def test_a_decay_by_steps_is_that_of_torchs_own_scheduler():
+    parameter = torch.nn.Parameter(torch.zeros(1))
+    optimizer = torch.optim.SGD([parameter], lr=1.0)
+    reference = MultiStepLR(optimizer, milestones=[40, 70], gamma=10 ** (-1 / 5))
+    factor = Decay("step", lr_milestones=[0.4, 0.7], lr_factor=10 ** (-1 / 5))(100)
+    for step in range(100):
+        assert factor(step) == pytest.approx(optimizer.param_groups[0]["lr"], rel=1e-12)
+        optimizer.step()
+        reference.step()
+    assert factor.end == 70
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"lr_decay": "stairs"}, "lr_decay=stairs"),
+        ({"lr_milestones": []}, "lr_milestones="),
+        ({"lr_milestones": "half"}, "lr_milestones=half"),
+        ({"lr_milestones": [0.4, 1.2]}, "lr_milestones=1.2"),
+        ({"lr_factor": 0}, "lr_factor=0"),
+    ],
+)
+def test_a_decay_refuses_what_cannot_be(options, named):
+    with pytest.raises(ValueError, match=named):
+        Decay(**options)

@@ -4,10 +4,11 @@
 """
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
-from vae_lab.checks import choice, integer, keywords, number
+from vae_lab.checks import ArgumentError, choice, integer, keywords, number
 
 
 class Schedule(Protocol):
@@ -162,19 +163,74 @@ def make_schedule(schedule: str, **options: Any) -> Schedule:
     return chosen(**options)
 
 
-DECAYS = ("none", "linear", "cosine")
+@dataclass(frozen=True)
+class Staircase:
+    """Falls by ``factor`` at each of ``milestones``, which are fractions of ``steps``.
 
-
-def make_decay(lr_decay: str, steps: int) -> Schedule:
-    """What the learning rate is multiplied with: 1 throughout (``none``), or falling from 1 to 0 over ``steps``.
-
-    Raises:
-        ValueError: for an unknown name.
+    factor^(number of milestones m with m · steps ≤ step)
 
     Example:
-        >>> make_decay("linear", 100)(75)
+        >>> stairs = Staircase(steps=100, milestones=(0.4, 0.7), factor=0.5)
+        >>> [stairs(step) for step in (0, 39, 40, 70, 100)]
+        [1.0, 1.0, 0.5, 0.25, 0.25]
+    """
+
+    steps: int
+    milestones: tuple[float, ...]
+    factor: float
+
+    @property
+    def end(self) -> int:
+        return max(math.ceil(fraction * self.steps) for fraction in self.milestones)
+
+    def __call__(self, step: int) -> float:
+        return float(self.factor ** sum(fraction * self.steps <= step for fraction in self.milestones))
+
+
+DECAYS = ("none", "linear", "cosine", "step")
+
+
+@dataclass(frozen=True)
+class Decay:
+    """How the learning rate falls over a run; called with the run's steps, it gives the schedule of its factor.
+
+    Args:
+        lr_decay: ``none``: 1 throughout; ``linear``, ``cosine``: from 1 to 0; ``step``: a :class:`Staircase`.
+        lr_milestones: where the stairs are, as fractions of the run.
+        lr_factor: of each stair.
+
+    Raises:
+        ValueError: for an unknown name, and for milestones or a factor outside (0, 1].
+
+    Example:
+        >>> Decay("linear")(100)(75)
         0.25
     """
-    if choice("lr_decay", lr_decay, DECAYS) == "none":
-        return Constant()
-    return (Linear if lr_decay == "linear" else Cosine)(steps=steps, start=1, stop=0)
+
+    lr_decay: str = "none"
+    lr_milestones: Sequence[float] = (0.5,)
+    lr_factor: float = 0.1
+
+    def __post_init__(self) -> None:
+        choice("lr_decay", self.lr_decay, DECAYS)
+        number("lr_factor", self.lr_factor, above=0, high=1)
+        listed = isinstance(self.lr_milestones, Sequence) and not isinstance(self.lr_milestones, str)
+        if not listed or not self.lr_milestones:
+            raise ArgumentError("lr_milestones", self.lr_milestones, "must be a list of fractions of the run")
+        for fraction in self.lr_milestones:
+            number("lr_milestones", fraction, above=0, high=1)
+
+    def __call__(self, steps: int) -> Schedule:
+        if self.lr_decay == "step":
+            return Staircase(steps, tuple(self.lr_milestones), self.lr_factor)
+        if self.lr_decay == "none":
+            return Constant()
+        return (Linear if self.lr_decay == "linear" else Cosine)(steps=steps, start=1, stop=0)
+
+    @classmethod
+    def taken_from(cls, optimizer: dict[str, Any]) -> "Decay":
+        """Take its settings out of those of an optimizer."""
+        return cls(**{field.name: optimizer.pop(field.name) for field in fields(cls) if field.name in optimizer})
+
+
+NO_DECAY = Decay()

@@ -18,7 +18,7 @@ from vae_lab.data.batch import as_batch
 from vae_lab.elbo.likelihoods import Likelihood
 from vae_lab.elbo.penalties import Penalty, PlainPenalty
 from vae_lab.elbo.priors import Prior, StandardNormal
-from vae_lab.elbo.schedules import DECAYS, make_decay
+from vae_lab.elbo.schedules import NO_DECAY, Decay
 from vae_lab.networks.pixel_sampling import sample_pixels
 
 
@@ -71,7 +71,7 @@ class VAE(LightningModule):
         prior: p(z), N(0, I) when None.
         distortion_reduction: how the loss reduces the distortion over pixels: ``sum``, or ``mean``, which is wrong and
             there to show what it does: it multiplies β by the number of pixels.
-        lr_decay: how the learning rate falls to 0 over the run: ``none``, ``linear`` or ``cosine``.
+        lr_decay: how the learning rate falls over the run.
 
     Raises:
         ValueError: when ``latent_dim`` is not a whole number >= 1, or for an unknown reduction or decay.
@@ -113,7 +113,7 @@ class VAE(LightningModule):
         seed: int = 0,
         prior: Prior | None = None,
         distortion_reduction: str = "sum",
-        lr_decay: str = "none",
+        lr_decay: Decay = NO_DECAY,
     ) -> None:
         super().__init__()
         self.latent_dim = integer("latent_dim", latent_dim)
@@ -125,7 +125,7 @@ class VAE(LightningModule):
         self.register_buffer("kl_weight", torch.tensor(1.0))
         self.optimizer, self.seed = optimizer, seed
         self.distortion_reduction = choice("distortion_reduction", distortion_reduction, ("sum", "mean"))
-        self.lr_decay = choice("lr_decay", lr_decay, DECAYS)
+        self.lr_decay = lr_decay
 
     # the objective
 
@@ -234,9 +234,9 @@ class VAE(LightningModule):
 
     def configure_optimizers(self) -> Any:
         optimizer = self.optimizer(self.parameters())
-        if self.lr_decay == "none":
+        if self.lr_decay.lr_decay == "none":
             return optimizer
-        schedule = LambdaLR(optimizer, make_decay(self.lr_decay, int(self.trainer.max_steps)))
+        schedule = LambdaLR(optimizer, self.lr_decay(int(self.trainer.max_steps)))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def training_step(self, batch: Any, batch_idx: int) -> dict[str, Any]:

@@ -9,11 +9,11 @@ import torch
 from torch import nn
 
 from vae_lab.callbacks import Evaluation, Remedy
-from vae_lab.checks import ConfigError, choice, integer, number, one_line
+from vae_lab.checks import ConfigError, integer, number, one_line
 from vae_lab.config.build import build, maker, naming
 from vae_lab.data import ImageData
 from vae_lab.elbo.likelihoods import Likelihood
-from vae_lab.elbo.schedules import DECAYS
+from vae_lab.elbo.schedules import Decay
 from vae_lab.models import VAE
 from vae_lab.training.measures import build_evaluation, check_metrics
 
@@ -58,9 +58,8 @@ def build_model(config: Mapping[str, Any], image_shape: tuple[int, int, int]) ->
         }
         likelihood = build(config["likelihood"], "likelihood", Likelihood)
         about = dict(config["optimizer"])
-        lr_decay = about.pop("lr_decay", "none")
         with naming("optimizer"):
-            choice("lr_decay", lr_decay, DECAYS)
+            lr_decay = Decay.taken_from(about)
             for name in NONNEGATIVE & about.keys():
                 number(name, about[name], low=0)
         optimizer = maker(about, "optimizer", torch.optim.Optimizer)

@@ -7,7 +7,7 @@ from typing import Any
 from vae_lab.callbacks import Scheduled
 from vae_lab.config.build import naming
 from vae_lab.data import ImageData
-from vae_lab.elbo.schedules import make_decay
+from vae_lab.elbo.schedules import Decay
 from vae_lab.training.assembly import build_remedies
 from vae_lab.training.trainer import lengths
 
@@ -30,12 +30,12 @@ def curves(config: Mapping[str, Any]) -> dict[str, Curve]:
     """
     remedies = build_remedies(config).values()
     found: dict[str, Curve] = {f"coef/{r.name}": r.value for r in remedies if isinstance(r, Scheduled)}
-    optimizer = config["optimizer"]
-    decay = optimizer.get("lr_decay", "none")
+    optimizer = dict(config["optimizer"])
     with naming("optimizer"):
-        schedule = make_decay(decay, config["trainer"]["max_steps"])
-    if decay != "none":
-        found["learning rate"] = lambda step: optimizer["lr"] * schedule(step)
+        decay = Decay.taken_from(optimizer)
+    if decay.lr_decay != "none":
+        factor = decay(config["trainer"]["max_steps"])
+        found["learning rate"] = lambda step: optimizer["lr"] * factor(step)
     return found
 
 
