@@ -22,9 +22,10 @@ FLOORS = [  # from the ground up: each may import those that stand before it
         "metrics",
         "networks",
         "models",
+        "latent_space",
         "linear_theory",
     ),
-    *("callbacks", "figures", "runs", "console", "training", "sweep", "report"),
+    *("figures", "callbacks", "runs", "console", "training", "sweep", "report"),
 ]
 DOORS = ("__init__", "__main__", "cli", "diagnose", "evaluate", "theory", "preview", "list")
 FILES = sorted(PACKAGE.rglob("*.py"))
