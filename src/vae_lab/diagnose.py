@@ -44,7 +44,7 @@ def diagnose_run(name: str) -> None:
     """Print the diagnosis of a run.
 
     Raises:
-        ValueError: when there is no such run, or it did not finish.
+        ValueError: when there is no such run, or it neither finished nor diverged.
     """
     run = Run.read(find_run(name))
     if run.diagnosis is None:

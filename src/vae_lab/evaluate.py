@@ -1,6 +1,7 @@
 """``python -m vae_lab.evaluate run=DIR [k=5000 split=test]``: compute the figures of a trained model anew."""
 
 import shlex
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,22 +11,32 @@ from vae_lab.console import CommandLine, command, read_options
 from vae_lab.runs.find import find_run
 from vae_lab.runs.result import Result
 
-USAGE = """python -m vae_lab.evaluate [run=DIR|latest] [k=K] [split=train|val|test] [--allow MODULE]
+USAGE = """python -m vae_lab.evaluate [run=DIR|latest] [k=K] [images=N|all] [split=train|val|test]
+                           [--allow MODULE]
 
 Computes the figures of a trained model again, beside those that the run recorded.
   run             a run directory, or latest, which is the default
   k               importance samples of the NLL; as many as in the run if you leave it out, none if it is 0
+  images          for how many images they are drawn; as in the run if you leave it out
   split           test is the default
   --allow MODULE  a module of your own that the model's networks come from; repeat it for more"""
 
 NLL = {"_target_": "vae_lab.metrics.ImportanceWeightedNLL"}
 
 
-def evaluate(run: Path, k: int | None = None, split: str = "test", allow: tuple[str, ...] = ()) -> dict[str, Any]:
+def evaluate(
+    run: Path, nll: Mapping[str, Any] | None = None, split: str = "test", allow: tuple[str, ...] = ()
+) -> dict[str, Any]:
     """Return the figures of a run's checkpoint on a split by name, as ``result.json`` has them for the test split.
 
+    Args:
+        run: a run directory.
+        nll: settings of ``ImportanceWeightedNLL`` other than the run's, such as ``k``.
+        split: ``train``, ``val`` or ``test``.
+        allow: modules of your own that the model's networks come from.
+
     Raises:
-        ValueError: for a split or K that cannot be, and whatever ``load`` raises.
+        ValueError: for a split or settings that cannot be, and whatever ``load`` raises.
     """
     from vae_lab.config.build import allowing, build
     from vae_lab.data import Batches, ImageData
@@ -41,8 +52,8 @@ def evaluate(run: Path, k: int | None = None, split: str = "test", allow: tuple[
     with allowing(allow):
         data = build(config["data"], "data", ImageData, seed=config["seed"])
         metrics = config["metrics"]
-        if k is not None:
-            metrics["test"]["nll"] = {**NLL, **(metrics["test"].get("nll") or {}), "k": k}
+        if nll:
+            metrics["test"]["nll"] = {**NLL, **(metrics["test"].get("nll") or {}), **nll}
         evaluation = build_evaluation(metrics, model, data)
     set_threads(config, data)
     trainer = make_trainer(config, callbacks=[evaluation], logger=False, enable_progress_bar=False)
@@ -50,14 +61,23 @@ def evaluate(run: Path, k: int | None = None, split: str = "test", allow: tuple[
     return {name.replace("test/", f"{split}/"): value for name, value in evaluation.figures.items()}
 
 
+def whole_number(name: str, value: str, low: int) -> int | None:
+    """The number that an option gives, None for ``all``.
+
+    Raises:
+        ArgumentError: for anything else.
+    """
+    if name == "images" and value == "all":
+        return None
+    return integer(name, int(value) if value.isdecimal() else value, low=low)
+
+
 def main(line: CommandLine) -> None:
     """The command."""
-    options = read_options(line.overrides, {"run": "latest", "k": "", "split": "test"})
+    options = read_options(line.overrides, {"run": "latest", "k": "", "images": "", "split": "test"})
     run = find_run(options["run"])
-    k = None
-    if options["k"]:
-        k = integer("k", int(options["k"]) if options["k"].isdecimal() else options["k"], low=0)
-    figures = evaluate(run, k, options["split"])
+    nll = {name: whole_number(name, options[name], low) for name, low in (("k", 0), ("images", 2)) if options[name]}
+    figures = evaluate(run, nll, options["split"])
 
     from vae_lab.report.figures import figures_table
     from vae_lab.report.table import show

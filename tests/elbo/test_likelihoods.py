@@ -170,6 +170,12 @@ def test_base_takes_any_images_and_knows_no_variance():
     assert Likelihood().pixel_variance(rand(27, SHAPE[1:])) is None
 
 
+def test_a_variance_that_float32_cannot_divide_by_is_refused():
+    assert torch.isfinite(Gaussian(1e-30).log_prob(torch.zeros(1, 1, 1, 1), torch.ones(1, 1, 1, 1))).all()
+    with pytest.raises(ValueError, match="variance=1e-50: must be a finite number >= 1e-30"):
+        Gaussian(1e-50)
+
+
 def test_pixel_variance():
     mean = rand(28, SHAPE[1:])
     torch.testing.assert_close(Bernoulli().pixel_variance(mean), mean * (1 - mean))
@@ -564,7 +570,7 @@ def test_constant_bernoulli_survives_pixels_that_are_always_black():
 
 @pytest.mark.parametrize("variance", [0, -1.0, math.inf, math.nan])
 def test_bad_variance_is_refused_by_name(variance):
-    with pytest.raises(ValueError, match=f"^variance={variance}: must be a finite number > 0"):
+    with pytest.raises(ValueError, match=f"^variance={variance}: must be a finite number >= 1e-30"):
         Gaussian(variance)
 
 

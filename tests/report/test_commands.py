@@ -9,7 +9,7 @@ import pytest
 from vae_lab.config.build import allowing
 from vae_lab.config.compose import compose_config
 from vae_lab.console import read_command_line
-from vae_lab.report.commands import after_run, after_sweep, arguments_of, retry, slower
+from vae_lab.report.commands import after_run, after_sweep, arguments_of, retry
 from vae_lab.runs.result import Result
 from vae_lab.runs.run import Run
 from vae_lab.runs.sweep import Sweep
@@ -117,10 +117,9 @@ def made(directory: Path, **fields) -> Run:
     return Run(directory, Result(seed=0, latent_dim=4, **fields))
 
 
-def test_a_run_that_diverged_is_tried_with_a_smaller_learning_rate(tmp_path):
+def test_a_run_that_diverged_is_diagnosed(tmp_path):
     run = made(tmp_path / "run", status="diverged")
-    assert after_run(run) == slower(run.directory)
-    assert printed(after_run(run)).overrides == ["model.beta=${seed}", "optimizer.lr=0.05"]
+    assert after_run(run) == f"python -m vae_lab.diagnose run={run.directory}"
 
 
 def test_nothing_is_proposed_where_there_is_nothing_to_do(tmp_path):

@@ -121,8 +121,10 @@ def test_evaluation_equals_the_figures_of_the_run(trained):
 
 def test_evaluation_with_another_k_and_split(trained):
     recorded = Result.read(trained).metrics
-    assert evaluate(trained, k=300)["test/nll"] < recorded["test/nll"]
-    assert "val/elbo" in evaluate(trained, k=0, split="val")
+    assert evaluate(trained, {"k": 300})["test/nll"] < recorded["test/nll"]
+    assert "val/elbo" in evaluate(trained, {"k": 0}, split="val")
+    few, all_ = (evaluate(trained, {"k": 2, "images": images}) for images in (20, None))
+    assert (few["test/nll_images"], all_["test/nll_images"]) == (20, 300)
     with pytest.raises(ValueError, match="split=all: must be one of train, val, test"):
         evaluate(trained, split="all")
 

@@ -101,7 +101,7 @@ def check_settings(config: DictConfig, config_dir: Path | None) -> None:
     options = groups(config_dir)
     for key in settings():
         if key not in config or (key in options and config[key] is None):
-            choices = f"; must be one of {', '.join(options[key])}" if key in options else ""
+            choices = f", one of {', '.join(options[key])}" if key in options else ""
             raise ConfigError.part(key, f"must be given{choices}")
     for key in map(str, config):
         if key != "hydra" and key not in settings() and key not in options:

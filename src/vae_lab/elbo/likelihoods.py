@@ -16,6 +16,7 @@ from vae_lab.elbo.distributions import MARGIN, RoundedLogistic, TiltedUniform, i
 
 LOWEST_LOG_STDDEV = -6.0  # where the optimal variance is softly clipped
 MOMENTUM = 0.1  # of a batch in the running variance
+LEAST_VARIANCE = 1e-30  # what float32 can still divide a squared error by
 
 
 class Likelihood(nn.Module):
@@ -151,7 +152,7 @@ class Gaussian(Likelihood):
             Evaluation, sampling and ``log_variance`` use its running average, so no test batch sets its own σ².
 
     Raises:
-        ValueError: when the variance is not positive, or for an unknown fit.
+        ValueError: when the variance is smaller than float32 can divide by, 1e-30, or for an unknown fit.
 
     Example:
         >>> Gaussian(variance=0.25).log_prob(torch.zeros(1, 1, 1, 1), torch.ones(1, 1, 1, 1))
@@ -162,7 +163,7 @@ class Gaussian(Likelihood):
 
     def __init__(self, variance: float = 0.05, fit: str = "fixed") -> None:
         super().__init__()
-        log_variance = torch.tensor(math.log(number("variance", variance, above=0)))
+        log_variance = torch.tensor(math.log(number("variance", variance, low=LEAST_VARIANCE)))
         self.fit = choice("fit", fit, ("fixed", "learned", "optimal"))
         if fit == "learned":
             self.log_variance = nn.Parameter(log_variance)

@@ -17,7 +17,6 @@ from vae_lab.runs.sweep import Sweep
 
 PYTHON = ("python", "-m")
 SEEDS = "seed=0,1,2"
-SLOWER = 10  # by how much to divide the learning rate of a run that diverged
 SAMPLES = "k=5000"
 CONFIG_DIR = "--config-dir="
 
@@ -93,20 +92,9 @@ def after_sweep(sweep: Sweep, seeded: bool) -> str | None:
 
 def after_run(run: Run) -> str | None:
     """What a person would most likely want to do after a run; None where there is nothing."""
-    if run.result.status == "diverged":
-        return slower(run.directory)
+    if run.collapsed or run.result.status == "diverged":
+        return shlex.join([*PYTHON, "vae_lab.diagnose", f"run={run.directory}"])
     if not run.finished:
         return None
-    if run.collapsed:
-        return shlex.join([*PYTHON, "vae_lab.diagnose", f"run={run.directory}"])
     allow = [option for option in options_of(run.directory) if not option.startswith(CONFIG_DIR)]
     return shlex.join([*PYTHON, "vae_lab.evaluate", *allow, f"run={run.directory}", SAMPLES])
-
-
-def slower(run: Path) -> str | None:
-    """The command that runs the same with a smaller learning rate; None where its own is not recorded."""
-    recorded = run / ".hydra" / "config.yaml"
-    rate = OmegaConf.select(OmegaConf.load(recorded), "optimizer.lr") if recorded.is_file() else None
-    if not isinstance(rate, (int, float)):
-        return None
-    return retry(arguments_of(run), {"optimizer.lr": float(f"{rate / SLOWER:.2g}")})
