@@ -14,22 +14,16 @@ from vae_lab.runs.choices import choices_of
 from vae_lab.runs.curves import read_curves
 from vae_lab.runs.result import Result
 from vae_lab.runs.run import Run
-from vae_lab.training.loggers.mirror import CHARTS, Mirror
+from vae_lab.training.loggers.mirror import CHARTS, FIGURES, Mirror
 
 BOUNDS = {
     "init_timeout": 20.0,
     "finish_timeout": 60.0,
 }  # seconds that a server may take to answer, and to take the rest
+STEP = "trainer/global_step"  # Lightning's name for the step, the x axis of every curve
+OPTIONS = "options"  # of the config groups: options.free_bits
 FIXED = ("dir", "config", "settings", "mode", "name", "group", "id", "resume", "reinit")  # what is set here
 COLLAPSE = {"none": "not collapsed", "partial": "partly", "full": "full"}  # "none" would read as missing
-
-
-def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested config as one level with dotted names: ``{"model.beta": 1.0, ...}``."""
-    entries: dict[str, Any] = {}
-    for key, value in config.items():
-        entries |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) and value else {f"{prefix}{key}": value}
-    return entries
 
 
 def settings() -> Any:
@@ -54,8 +48,9 @@ def has_account() -> bool:
 class WandB(Mirror, WandbLogger):
     """Weights & Biases: one run per job, grouped by sweep, named by what was swept. Offline it needs no account.
 
-    Its config holds, beside all settings, the option of each group: ``free_bits: off``. A server that does not answer
-    costs a bounded time once; from then on this process keeps its runs offline.
+    Its config holds all settings, which wandb shows under dotted names, ``model.beta``, and the option of each group,
+    ``options.free_bits``. A server that does not answer costs a bounded time once; from then on this process keeps its
+    runs offline.
     """
 
     unreachable: ClassVar[str] = ""  # why this process has given up on the server
@@ -71,7 +66,7 @@ class WandB(Mirror, WandbLogger):
         **options: Any,
     ) -> None:
         self.check(project=project, offline=offline, **options)
-        stored = flat(config) | choices_of(directory)
+        stored = {**config, OPTIONS: choices_of(directory)}  # nested: wandb cannot group by a key that has a dot itself
         fixed: dict[str, Any] = {"log_model": False, "config": stored, "settings": settings()}
         super().__init__(name=name, save_dir=directory, project=project, group=group, **fixed, **options)
         self._wandb_init.pop("anonymous", None)  # wandb warns of it on the screen
@@ -113,11 +108,13 @@ class WandB(Mirror, WandbLogger):
             self.connect(offline=True)
 
     def publish(self, directory: Path, result: Result) -> None:
-        """Give the run its result as summary, and charts that are titled as people say it."""
+        """Give the run its result as summary, its verdict and cause as tags, and charts titled as people say it."""
         from wandb import plot
 
         run = self.experiment
-        run.summary.update(summary(directory, result))
+        read = Run(directory, result)
+        run.summary.update(summary(read))
+        run.tags = (*(run.tags or ()), *tags(read))
         recorded = read_curves(directory)
         for title, names in CHARTS.items():
             lines = [(name, *recorded[name]) for name in names if name in recorded]
@@ -126,14 +123,22 @@ class WandB(Mirror, WandbLogger):
                 series = plot.line_series(list(xs), list(ys), keys=list(keys), title=title, xname="step")
                 run.log({f"charts/{title}": series})
 
+    @override
+    def show_pictures(self, files: Mapping[str, Path], step: int) -> None:
+        from wandb import Image, Video
+
+        kinds = {".gif": Video}  # which takes a GIF file as it is
+        media = {f"{FIGURES}/{name}": kinds.get(file.suffix.lower(), Image)(str(file)) for name, file in files.items()}
+        self.experiment.log({**media, STEP: step})  # wandb counts rows by itself, so no step can be too late
+
     def close(self, failed: bool) -> None:
         """End the run here, or the next job of this process would go on writing into it."""
         self.experiment.finish(exit_code=int(failed))
 
 
-def summary(directory: Path, result: Result) -> dict[str, Any]:
+def summary(run: Run) -> dict[str, Any]:
     """A result as the summary of a run: how it ended, the cause of its collapse, and every scalar figure."""
-    run = Run(directory, result)
+    result = run.result
     ended = {name: getattr(result, name) for name in ("status", "reason", "unused", "rate_floor", "seconds", "steps")}
     words = {
         "collapse": COLLAPSE.get(result.verdict or "", result.status),
@@ -141,3 +146,20 @@ def summary(directory: Path, result: Result) -> dict[str, Any]:
     }
     figures = {name: value for name, value in result.metrics.items() if not isinstance(value, list)}
     return {**ended, **words, **figures}
+
+
+def tags(run: Run) -> list[str]:
+    """What runs are picked out by: verdict, kind of cause, and what to beware of.
+
+    Example:
+        >>> tags(Run(Path(), Result(status="finished", seed=0, verdict="full", unfinished=True)))
+        ['collapse: full', 'unfinished']
+    """
+    found = [f"collapse: {run.result.verdict}" if run.finished else run.result.status]
+    if run.cause:
+        found.append(f"cause: {run.cause.kind}")
+    if run.held_at_floor:
+        found.append("held at its floor")
+    if run.result.unfinished:
+        found.append("unfinished")
+    return found
