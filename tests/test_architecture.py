@@ -27,7 +27,7 @@ FLOORS = [  # from the ground up: each may import those that stand before it
     ),
     *("figures", "callbacks", "runs", "console", "training", "sweep", "report"),
 ]
-DOORS = ("__init__", "__main__", "cli", "diagnose", "evaluate", "theory", "preview", "list")
+DOORS = ("__init__", "__main__", "cli", "diagnose", "evaluate", "theory", "preview", "list", "dashboard")
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 
@@ -47,7 +47,9 @@ def test_imports_point_down(file):
     assert set(imported(file)) <= allowed
 
 
-@pytest.mark.parametrize("name", ["runs.run", "report.show", "diagnosis.causes", "config.compose", "sweep.grid", "cli"])
+@pytest.mark.parametrize(
+    "name", ["runs.run", "report.show", "report.workspace", "diagnosis.causes", "config.compose", "sweep.grid", "cli"]
+)
 def test_what_only_reads_imports_no_torch(name):
     code = f"import sys, vae_lab.{name}; print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"

@@ -1,5 +1,6 @@
 """``python -m vae_lab.dashboard project=NAME``: a workspace of Weights & Biases whose panels compare a sweep's runs."""
 
+import shlex
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -62,8 +63,9 @@ def save(project: str, entity: str) -> str:
     import wandb
 
     try:
-        saved = workspace(project, entity or wandb.Api().default_entity).save()
-        return str(saved.url)
+        space = workspace(project, entity or str(wandb.Api().default_entity))
+        space.save()  # type: ignore[no-untyped-call]
+        return str(space.url)
     except Exception as error:  # whatever a service may raise
         raise ConfigError.setting("project", project, f"wandb cannot save the workspace ({one_line(error)})") from error
 
@@ -80,7 +82,8 @@ def main(line: CommandLine) -> None:
     project, entity = options["project"], options["entity"]
     if TRUTH[options["dry_run"]]:
         write(project, entity, Path(options["file"]))
-        print(f"next: python -m vae_lab.dashboard project={project}")
+        told = [f"{name}={options[name]}" for name in ("project", "entity") if options[name]]
+        print(f"next: {shlex.join(['python', '-m', 'vae_lab.dashboard', *told])}")
     else:
         print(f"workspace: {save(project, entity)}")
 

@@ -214,7 +214,7 @@ def test_wandb_offline_holds_group_name_config_charts_and_collapse(compose_confi
     for name in ("first", "second"):
         (file,) = (tmp_path / name).glob("wandb/offline-run-*/run-*.wandb")
         content = file.read_bytes()
-        words = ("a_sweep", name, "model.beta", "train/rate", "val/rate", "KL (rate), nats per image", "collapse")
+        words = ("a_sweep", name, "latent_dim", "train/rate", "val/rate", "KL (rate), nats per image", "collapse")
         for word in words:
             assert word.encode() in content, word
         assert list((tmp_path / name / "tensorboard").glob("events.out.*"))

@@ -2,10 +2,10 @@
 
 import warnings
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from wandb_workspaces.reports.v2 import LinePlot
+    from wandb_workspaces.reports.v2.interface import LinePlot
     from wandb_workspaces.workspaces import Section, Workspace
 
 NAME = "Posterior collapse"
@@ -25,28 +25,30 @@ VIRIDIS = {0: "#440154", 50: "#21918c", 100: "#fde725"}  # from the smallest β 
 
 def curve(title: str, name: str, by: str | None = None) -> "LinePlot":
     """A curve of every run; or, by a setting, its median over the runs that share it, and their range."""
-    from wandb_workspaces.reports.v2 import Config, LinePlot
+    from wandb_workspaces.reports.v2.interface import Config, LinePlot
 
-    over = {"groupby": Config(by), "groupby_aggfunc": "median", "groupby_rangefunc": "minmax"} if by else {}
-    words = f"{title}, by {by}" if by else title
-    return LinePlot(title=words, x=STEP, y=[name], title_x="optimizer steps", max_runs_to_show=SHOWN, **over)
+    plot = LinePlot(title=title, x=STEP, y=[name], title_x="optimizer steps", max_runs_to_show=SHOWN)
+    if by:
+        plot.title = f"{title}, by {by}"
+        plot.groupby, plot.groupby_aggfunc, plot.groupby_rangefunc = Config(by), "median", "minmax"
+    return plot
 
 
 def sections() -> Iterator["Section"]:
     """The sections, from the question to the table: does the KL sink, at what price, and what does z carry."""
-    from wandb_workspaces.reports.v2 import Config, GradientPoint, RunComparer, ScatterPlot, SummaryMetric
-    from wandb_workspaces.reports.v2 import ParallelCoordinatesPlot as Parallel
-    from wandb_workspaces.reports.v2 import ParallelCoordinatesPlotColumn as Axis
+    from wandb_workspaces.reports.v2.interface import Config, GradientPoint, RunComparer, ScatterPlot, SummaryMetric
+    from wandb_workspaces.reports.v2.interface import ParallelCoordinatesPlot as Parallel
+    from wandb_workspaces.reports.v2.interface import ParallelCoordinatesPlotColumn as Axis
     from wandb_workspaces.workspaces import Section
 
-    kl = [curve(KL, "val/rate", by) for by in (BETA, EPSILON, None)]
+    kl: list[Any] = [curve(KL, "val/rate", by) for by in (BETA, EPSILON, None)]
     yield Section(name="KL", panels=[*kl, curve("KL weight", "coef/kl_weight")], is_open=True)
-    distortion = [curve(DISTORTION, "val/distortion", by) for by in (BETA, EPSILON)]
+    distortion: list[Any] = [curve(DISTORTION, "val/distortion", by) for by in (BETA, EPSILON)]
     yield Section(name="Distortion", panels=[*distortion, curve("ELBO, nats per image", "val/elbo")], is_open=True)
-    carried = [curve(title, name, BETA) for title, name in CARRIED.items()]
+    carried: list[Any] = [curve(title, name, BETA) for title, name in CARRIED.items()]
     yield Section(name="What z carries", panels=carried, is_open=True)
     plane = ScatterPlot(
-        title="Rate–distortion plane, coloured by β",
+        title="Rate-distortion plane, coloured by β",
         x=SummaryMetric("test/distortion"),
         y=SummaryMetric("test/rate"),
         z=Config(BETA),

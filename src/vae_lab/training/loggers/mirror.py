@@ -40,7 +40,7 @@ class Mirror(Logger):
     @override
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Hand the metrics on, unless the service has broken before."""
-        hand_on = super().log_metrics
+        hand_on = super().log_metrics  # type: ignore[safe-super]
         self.attempt("curves", step, lambda: hand_on(dict(metrics), step))
 
     def log_pictures(self, files: Mapping[str, Path], step: int) -> None:

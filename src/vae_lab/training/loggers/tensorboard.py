@@ -13,7 +13,7 @@ from vae_lab.checks import ArgumentError, did_you_mean
 from vae_lab.training.loggers.mirror import CHARTS, FIGURES, Mirror
 
 if TYPE_CHECKING:
-    from tensorboard.compat.proto.summary_pb2 import Summary
+    from tensorboard.compat.proto.summary_pb2 import Summary  # type: ignore[import-untyped]
 
 FIXED = ("save_dir", "name", "version")  # where the files go
 
