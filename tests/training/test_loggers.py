@@ -74,6 +74,22 @@ def test_a_server_that_does_not_answer_costs_its_bound_once_and_no_run(compose_c
     assert not list((tmp_path / "second").glob("wandb/run-*"))
 
 
+def test_a_mode_of_the_shell_that_needs_an_account_is_refused(compose_config, monkeypatch):
+    monkeypatch.setenv("WANDB_MODE", "online")
+    monkeypatch.setattr("vae_lab.training.loggers.wandb.has_account", lambda: False)
+    with pytest.raises(ConfigError, match=r"^WANDB_MODE=online: needs an account: run wandb login"):
+        run.check(compose_config("logger=wandb"))
+
+
+def test_a_mode_of_the_shell_overrules_the_config_until_its_server_is_gone(compose_config, tmp_path, monkeypatch):
+    monkeypatch.setenv("WANDB_MODE", "online")
+    monkeypatch.setenv("WANDB_API_KEY", "a" * 40)
+    monkeypatch.setitem(sys.modules["vae_lab.training.loggers.wandb"].BOUNDS, "init_timeout", 1.0)
+    assert run.execute(compose_config("logger=wandb"), tmp_path, {}).status == "finished"
+    assert WandB.unreachable
+    assert list(tmp_path.glob("wandb/offline-run-*/run-*.wandb"))
+
+
 def test_a_service_that_does_not_start_is_a_line(compose_config, tmp_path, monkeypatch, capsys):
     def breaks(*_):
         raise RuntimeError("no service today")

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from lightning.pytorch.loggers import WandbLogger
 from typing_extensions import override
 
-from vae_lab.checks import ArgumentError, did_you_mean, flag
+from vae_lab.checks import ArgumentError, ConfigError, did_you_mean, flag
 from vae_lab.runs.choices import choices_of
 from vae_lab.runs.curves import read_curves
 from vae_lab.runs.result import Result
@@ -20,10 +20,17 @@ BOUNDS = {
     "init_timeout": 20.0,
     "finish_timeout": 60.0,
 }  # seconds that a server may take to answer, and to take the rest
+MODE = "WANDB_MODE"  # the environment variable that overrules the config
+ONLINE = ("online", "shared")  # modes that need an account
 STEP = "trainer/global_step"  # Lightning's name for the step, the x axis of every curve
 OPTIONS = "options"  # of the config groups: options.free_bits
 FIXED = ("dir", "config", "settings", "mode", "name", "group", "id", "resume", "reinit")  # what is set here
 COLLAPSE = {"none": "not collapsed", "partial": "partly", "full": "full"}  # "none" would read as missing
+
+
+def mode_of(offline: bool) -> str:
+    """wandb's mode: the one that a person set for the whole shell, or else as the config has it."""
+    return os.environ.get(MODE) or ("offline" if offline else "online")
 
 
 def settings() -> Any:
@@ -70,7 +77,7 @@ class WandB(Mirror, WandbLogger):
         fixed: dict[str, Any] = {"log_model": False, "config": stored, "settings": settings()}
         super().__init__(name=name, save_dir=directory, project=project, group=group, **fixed, **options)
         self._wandb_init.pop("anonymous", None)  # wandb warns of it on the screen
-        self.connect(offline or bool(WandB.unreachable))
+        self.connect("offline" if WandB.unreachable else mode_of(offline))
 
     @classmethod
     @override
@@ -85,19 +92,22 @@ class WandB(Mirror, WandbLogger):
         for name in settings.keys() & {"project", "entity"}:
             if not isinstance(settings[name], str) or not settings[name]:
                 raise ArgumentError(name, settings[name], "must be a name")
-        online = not flag("offline", settings.get("offline", True)) and not os.environ.get("WANDB_MODE")
-        if online and not has_account():
-            raise ArgumentError("offline", "false", "needs an account: run wandb login first, or set WANDB_API_KEY")
+        mode = mode_of(flag("offline", settings.get("offline", True)))
+        if mode in ONLINE and not has_account():  # wandb would ask for one in the middle of a run
+            needs = "needs an account: run wandb login first, or set WANDB_API_KEY"
+            if os.environ.get(MODE):
+                raise ConfigError.setting(MODE, mode, needs)
+            raise ArgumentError("offline", "false", needs)
 
-    def connect(self, offline: bool) -> None:
+    def connect(self, mode: str) -> None:
         """Open the run; offline where the server does not answer in time."""
         import wandb
 
-        self._wandb_init["mode"] = os.environ.get("WANDB_MODE") or ("offline" if offline else "online")
+        self._wandb_init["mode"] = mode
         try:
             _ = self.experiment
         except wandb.errors.Error as error:
-            if offline:
+            if mode not in ONLINE:
                 raise
             why = str(error).strip().splitlines() or ["no answer"]
             WandB.unreachable = f"wandb cannot reach its server ({why[0]})"
@@ -105,7 +115,7 @@ class WandB(Mirror, WandbLogger):
                 f"{WandB.unreachable}: runs are kept offline, and nothing is lost; "
                 f"upload them later: wandb sync RUN/wandb/offline-run-*"
             )
-            self.connect(offline=True)
+            self.connect("offline")
 
     def publish(self, directory: Path, result: Result) -> None:
         """Give the run its result as summary, its verdict and cause as tags, and charts titled as people say it."""
