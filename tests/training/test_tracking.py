@@ -139,6 +139,21 @@ def test_a_picture_that_cannot_be_shown_stops_the_pictures_only(tmp_path, caplog
     assert logger.broken == {"pictures"}
 
 
+def test_a_run_that_failed_says_why(tmp_path, monkeypatch):
+    def breaks(*_):
+        raise RuntimeError("no more memory")
+
+    monkeypatch.setattr("vae_lab.training.run.train_and_test", breaks)
+    with pytest.raises(RuntimeError):
+        execute(compose_config([*SHORT, "logger=wandb"]), tmp_path / "run", {})
+    (file,) = files_of(tmp_path)
+    (found,) = inspect(file, "--summary")
+    assert found["exit_code"] == 1
+    assert (found["summary"]["status"], found["summary"]["collapse"]) == ("failed", "failed")
+    assert found["summary"]["reason"] == "RuntimeError: no more memory"
+    assert [record["run"] for record in inspect(file) if record["type"] == "run"][-1]["tags"] == ["failed"]
+
+
 @pytest.mark.parametrize(
     ("result", "expected"),
     [

@@ -87,8 +87,7 @@ def close_loggers(loggers: Sequence[Logger], directory: Path, result: Result) ->
             logger.finalize("failed" if failed else "success")
             if isinstance(logger, WandB):
                 try:
-                    if not failed:
-                        logger.publish(directory, result)
+                    logger.publish(directory, result)
                 finally:
                     logger.close(failed)
         except Exception as error:
