@@ -31,6 +31,8 @@ def dashboard(tmp_path, monkeypatch, capsys):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
+    # wandb remembers for the whole process the key that another test has used
+    monkeypatch.setattr("vae_lab.training.loggers.wandb.has_account", lambda: False)
 
     def call(*arguments):
         from vae_lab.console import command
