@@ -25,9 +25,9 @@ FLOORS = [  # from the ground up: each may import those that stand before it
         "latent_space",
         "linear_theory",
     ),
-    *("figures", "callbacks", "runs", "console", "training", "sweep", "report"),
+    *("figures", "gallery", "callbacks", "runs", "console", "training", "sweep", "report"),
 ]
-DOORS = ("__init__", "__main__", "cli", "diagnose", "evaluate", "theory", "preview", "list", "dashboard")
+DOORS = ("__init__", "__main__", "cli", "diagnose", "evaluate", "theory", "preview", "latents", "list", "dashboard")
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 

@@ -5,6 +5,7 @@ from vae_lab.callbacks.capacity import Capacity
 from vae_lab.callbacks.checkpoints import Checkpoints, still_falling
 from vae_lab.callbacks.control import Control
 from vae_lab.callbacks.evaluation import Evaluation
+from vae_lab.callbacks.figures import Figures
 from vae_lab.callbacks.free_bits import FreeBits
 from vae_lab.callbacks.kl_annealing import KLAnnealing
 from vae_lab.callbacks.nonfinite_loss import Diverged, NonFiniteLoss
@@ -19,6 +20,7 @@ __all__ = [
     "Control",
     "Diverged",
     "Evaluation",
+    "Figures",
     "FreeBits",
     "KLAnnealing",
     "NonFiniteLoss",

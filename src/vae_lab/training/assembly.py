@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from vae_lab.callbacks import Evaluation, Remedy
+from vae_lab.callbacks import Evaluation, Figures, Remedy
 from vae_lab.checks import ConfigError, integer, number, one_line
 from vae_lab.config.build import build, maker, naming
 from vae_lab.data import ImageData
@@ -26,6 +26,7 @@ class Parts:
     model: VAE
     remedies: list[Remedy]
     evaluation: Evaluation
+    figures: Figures | None = None
 
     @property
     def end(self) -> float:
@@ -124,7 +125,22 @@ def assemble(config: Mapping[str, Any]) -> Parts:
     model, remedies = build_model(config, data.image_shape)
     check_fit(data, model)
     check_metrics(config["metrics"], remedies)
-    return Parts(data, model, remedies, build_evaluation(config["metrics"], model, data))
+    evaluation = build_evaluation(config["metrics"], model, data)
+    return Parts(data, model, remedies, evaluation, build_figures(config, model, data, evaluation))
+
+
+def build_figures(config: Mapping[str, Any], model: VAE, data: ImageData, evaluation: Evaluation) -> Figures | None:
+    """Build the callback that draws, where the config asks for it.
+
+    Raises:
+        ConfigError: for whatever does not fit, by name.
+    """
+    if not config.get("figures"):
+        return None
+    figures: Figures = build(config["figures"], "figures", Figures, data=data, evaluation=evaluation)
+    with naming("figures"):
+        figures.check(model)
+    return figures
 
 
 def snake_case(name: str) -> str:

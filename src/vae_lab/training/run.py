@@ -150,7 +150,8 @@ def train_and_test(
     set_threads(config, parts.data)
     recipe = recipe_of(config, parts.data.image_shape)
     checkpoints = Checkpoints(directory / CHECKPOINTS, parts.end, recipe)
-    watchers = [TrainingCurves(), NonFiniteLoss(), checkpoints, *([progress] if progress else [])]
+    optional = [callback for callback in (parts.figures, progress) if callback]
+    watchers = [TrainingCurves(), NonFiniteLoss(), checkpoints, *optional]
     trainer = make_trainer(
         {**config, "trainer": config["trainer"] | lengths(config, parts.data)},
         callbacks=[*parts.remedies, parts.evaluation, *watchers],
