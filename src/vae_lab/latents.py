@@ -93,7 +93,8 @@ def measured(run: Path) -> "Measured":
     result = Result.read(run)
     gap, gap_se = (result.figures_by_dimension(f"shuffle_gap_dim{end}") for end in ("", "_se"))
     curves = read_curves(run)
-    lines = [curve for name, curve in sorted(curves.items()) if name.startswith(RATE_DIM)]
+    dims = sorted(int(name.removeprefix(RATE_DIM)) for name in curves if name.startswith(RATE_DIM))
+    lines = [curves[f"{RATE_DIM}{j:02d}"] for j in dims]
     rows = zip(*(curve.values for curve in lines), strict=True)
     return Measured(gap, gap_se, lines[0].steps if lines else [], [list(row) for row in rows])
 
@@ -120,18 +121,21 @@ def main(line: CommandLine) -> None:
         from vae_lab.gallery import Settings, Subject, draw
     except ModuleNotFoundError as error:
         raise ValueError(f"{error.name} is not installed; pip install 'vae_lab[figures]'") from error
-    from vae_lab.training.loading import load
+    from vae_lab.training.loading import load, read_checkpoint
+    from vae_lab.training.trainer import set_threads
 
     names, settings = chosen(options["only"]), Settings(**settings_of(options))
     run = find_run(options["run"])
-    model, data = load(checkpoint_file(run, options["checkpoint"]), allow=line.modules, with_data=True)
+    file = checkpoint_file(run, options["checkpoint"])
+    model, data = load(file, with_data=True)
+    set_threads(read_checkpoint(file)["vae_lab"]["config"], data)
     folder = run / "figures"
     subject = Subject(model, data, settings, measured(run), folder / "frames", progress=True)
     began = time.perf_counter()
     files = []
-    for file in draw(subject, folder, names):
-        print(f"figure: {file}", flush=True)
-        files.append(file)
+    for drawn in draw(subject, folder, names):
+        print(f"figure: {drawn}", flush=True)
+        files.append(drawn)
     print(f"{len(files)} files in {time.perf_counter() - began:.1f} s")
     if "film" in names and not any(file.stem == "film" for file in files):
         print("no film: it needs a run with figures=on figures.every=50")

@@ -12,9 +12,9 @@ from PIL import Image
 from vae_lab.figures.mosaic import Pictures
 from vae_lab.figures.style import bare, blank, settle
 
-PALETTE = 128  # colours
+PALETTE = 64  # colours
 LOOKED_AT = 8  # frames, for their colours
-SCREEN = 90  # dots per inch
+SCREEN = 80  # dots per inch
 LAST = 6  # frames for which the last one stands
 
 

@@ -11,6 +11,7 @@ from vae_lab.figures.mosaic import Pictures, gap_of, mosaic
 from vae_lab.figures.style import SMALL, blank
 
 WIDTH = 6.0  # inches
+CRISP = 300  # pixels: a smaller grid is shown pixel by pixel, without a blur between them
 MOST_TICKS = 5
 
 
@@ -39,7 +40,8 @@ def show(axes: Axes, pictures: Pictures, across: Sequence[float], up: Sequence[f
     """The grid of pictures on ``axes``, with the latent values at its edges."""
     rows, columns, height, width, _ = pictures.shape
     gap = gap_of(pictures)
-    image = axes.imshow(mosaic(pictures, gap))
+    whole = mosaic(pictures, gap)
+    image = axes.imshow(whole, interpolation="nearest" if max(whole.shape) < CRISP else "auto")
     at = ticks(columns)
     axes.set_xticks([i * (width + gap) + (width - 1) / 2 for i in at], [f"{across[i]:.2g}" for i in at], fontsize=SMALL)
     at = ticks(rows) if len(up) else []

@@ -123,16 +123,9 @@ def draw_traversals(subject: Subject) -> Files:
     yield "traversals.png", traversal_figure.draw(pictures, values.tolist(), rows, title)
 
 
-def ends(subject: Subject) -> tuple[list[int], torch.Tensor]:
-    """The two images of an interpolation, and their posterior means (2, D)."""
-    start = subject.find("from", subject.settings.start, "from")
-    stop = subject.find("to", subject.settings.stop, "to")
-    return [start, stop], subject.encode([start, stop])
-
-
 def draw_interpolation(subject: Subject) -> Files:
     """Two ways from one image to another, as a strip and as an animation."""
-    chosen, (start, stop) = ends(subject)
+    chosen, (start, stop) = subject.ends, subject.encode(subject.ends)
     steps = subject.count(subject.settings.steps, STEPS, FEW_STEPS)
     ways = {"lerp": subject.decode(lerp(start, stop, steps)), "slerp": subject.decode(slerp(start, stop, steps))}
     inputs = subject.inputs(chosen)
@@ -154,7 +147,7 @@ def animated(
 
 def draw_axes(subject: Subject) -> Files:
     """The way along one axis after the other: a strip for each dimension, the most used first."""
-    chosen, (start, stop) = ends(subject)
+    chosen, (start, stop) = subject.ends, subject.encode(subject.ends)
     order = subject.posteriors.by_use[: subject.count(None, AXES, 3)]
     steps = subject.count(subject.settings.steps, STEPS, FEW_STEPS) - 1
     rest = [j for j in range(len(start)) if j not in order]
@@ -173,8 +166,7 @@ def draw_axes(subject: Subject) -> Files:
 
 def draw_loop(subject: Subject) -> Files:
     """A smooth closed path through several images, as an animation."""
-    words = subject.settings.through or tuple(map(str, subject.some(subject.count(None, CORNERS, 3), "through")))
-    chosen = [subject.find("through", word, f"through{i}") for i, word in enumerate(words)]
+    chosen = subject.through or subject.some(subject.count(None, CORNERS, 3), "through")
     steps = subject.count(subject.settings.steps, ROUND, 2)
     pictures = subject.decode(closed_path(subject.encode(chosen), steps))
     yield "loop.gif", animated({f"through {len(chosen)} images": pictures}, subject.caption)

@@ -68,6 +68,9 @@ class Subject:
 
     def __post_init__(self) -> None:
         self.settings.check(self.model.latent_dim, self.size)
+        self.ends = [self.find("from", self.settings.start, "from"), self.find("to", self.settings.stop, "to")]
+        through = self.settings.through or ()
+        self.through = [self.find("through", words, f"through{i}") for i, words in enumerate(through)]
 
     @property
     def size(self) -> int:
