@@ -120,7 +120,8 @@ def main(line: CommandLine) -> None:
     try:
         from vae_lab.gallery import Settings, Subject, draw
     except ModuleNotFoundError as error:
-        raise ValueError(f"{error.name} is not installed; pip install 'vae_lab[figures]'") from error
+        package = str(error.name).partition(".")[0]
+        raise ValueError(f"{package} is not installed; pip install 'vae_lab[figures]'") from error
     from vae_lab.training.loading import load, read_checkpoint
     from vae_lab.training.trainer import set_threads
 

@@ -67,6 +67,8 @@ class Figures(Callback):
         self.data, self.evaluation, self.every = data, evaluation, integer("every", every)
         if only is not None and (isinstance(only, str) or not only):
             raise ArgumentError("only", only, f"must be a list of {', '.join(NAMES)}")
+        if dims is not None and (isinstance(dims, str) or not isinstance(dims, Sequence)):
+            raise ArgumentError("dims", dims, "must be a list of dimensions")
         self.only = [choice("only", name, NAMES) for name in only or NAMES]
         self.settings = Settings(dims=None if dims is None else tuple(dims), grid=grid)
         self.dims = self.settings.dims
