@@ -12,7 +12,8 @@ from PIL import Image
 from vae_lab.figures.mosaic import Pictures
 from vae_lab.figures.style import bare, blank, settle
 
-PALETTE = 64  # colours
+GREYS, COLOURS, COMMON = 16, 40, 200  # of the palette
+GREYISH, MUCH = 24, 0.1  # by how much red, green and blue differ in a grey; the part of coloured pixels
 LOOKED_AT = 8  # frames, for their colours
 SCREEN = 80  # dots per inch
 LAST = 6  # frames for which the last one stands
@@ -52,12 +53,23 @@ def write_gif(frames: Iterable[Image.Image], file: Path, milliseconds: int, stan
 
 
 def palette_of(pictures: list[Image.Image]) -> Image.Image:
-    """One palette for all frames, so that nothing flickers; made from some of them."""
+    """One palette for all frames, so that nothing flickers, from some of them.
+
+    It has the colours that lie farthest apart, those of lines and dots, and beside them plain greys or, where there is
+    much colour to see, the colours that are seen most.
+    """
     chosen = pictures[:: max(len(pictures) // LOOKED_AT, 1)]
     sheet = Image.new("RGB", (chosen[0].width, sum(picture.height for picture in chosen)))
     for i, picture in enumerate(chosen):
         sheet.paste(picture, (0, i * picture.height))
-    return sheet.quantize(PALETTE, method=Image.Quantize.MAXCOVERAGE)
+    coloured = float((np.ptp(np.asarray(sheet), axis=2) > GREYISH).mean()) > MUCH
+    common = [round(255 * i / (GREYS - 1)) for i in range(GREYS) for _ in "rgb"]
+    if coloured:
+        common = (sheet.quantize(COMMON, method=Image.Quantize.MEDIANCUT).getpalette() or [])[: 3 * COMMON]
+    far = (sheet.quantize(COLOURS, method=Image.Quantize.MAXCOVERAGE).getpalette() or [])[: 3 * COLOURS]
+    palette = Image.new("P", (1, 1))
+    palette.putpalette(common + far)
+    return palette
 
 
 def journey(ways: dict[str, Pictures], title: str, ends: tuple[Pictures, Pictures] | None = None) -> Iterator[Figure]:

@@ -84,10 +84,11 @@ class Subject:
         Raises:
             ArgumentError: when they are not finite: the model has diverged.
         """
-        found = posteriors(self.model, self.data, self.settings.split, LARGEST_SPLIT)
-        if not bool(found.mean.isfinite().all() and found.stddev.isfinite().all()):
-            raise ArgumentError("model", type(self.model).__name__, "has posteriors that are not finite: it diverged")
-        return found
+        try:
+            return posteriors(self.model, self.data, self.settings.split, LARGEST_SPLIT)
+        except ValueError as error:  # torch.distributions takes no NaN
+            problem = "has posteriors that are not finite: it diverged"
+            raise ArgumentError("model", type(self.model).__name__, problem) from error
 
     @cached_property
     def dims(self) -> list[int]:
