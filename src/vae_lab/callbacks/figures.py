@@ -65,7 +65,7 @@ class Figures(Callback):
         from vae_lab.gallery import NAMES, Settings
 
         self.data, self.evaluation, self.every = data, evaluation, integer("every", every)
-        if only is not None and (isinstance(only, str) or not only):
+        if only is not None and (isinstance(only, str) or not isinstance(only, Sequence) or not only):
             raise ArgumentError("only", only, f"must be a list of {', '.join(NAMES)}")
         if dims is not None and (isinstance(dims, str) or not isinstance(dims, Sequence)):
             raise ArgumentError("dims", dims, "must be a list of dimensions")

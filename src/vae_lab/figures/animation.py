@@ -41,7 +41,8 @@ def write_gif(frames: Iterable[Image.Image], file: Path, milliseconds: int, stan
         >>> with TemporaryDirectory() as folder:
         ...     file = Path(folder) / "two.gif"
         ...     write_gif([Image.new("RGB", (4, 4), colour) for colour in ("black", "white")], file, 100)
-        ...     Image.open(file).n_frames
+        ...     with Image.open(file) as gif:
+        ...         print(gif.n_frames)
         2
     """
     pictures = list(frames)
