@@ -1,0 +1,74 @@
+/* A figure over two swept settings, as a coloured table. */
+
+const heatPanel = { figure: 0, across: null, down: null };
+
+/** Build what chooses the figure and the two settings; hide the panel where nothing was swept. */
+function buildHeatmap() {
+  const keys = page.keys.filter((key) => key.values.length > 1);
+  document.getElementById("heatmap").hidden = !keys.length || !page.figures.length;
+  if (!keys.length) return;
+  const apart = keys.filter((key) => key.key !== SEED);
+  [heatPanel.across, heatPanel.down] = [apart[0] ?? keys[0], apart[1] ?? null];
+  heatPanel.figure = Math.max(page.figures.findIndex((figure) => figure.name === "rate"), 0);
+  const options = keys.map((key, i) => [i, key.title]);
+  const redraw = () => drawHeatmap(shownRuns());
+  const choose = (label, name, choices) => chooser(label, choices, keys.indexOf(heatPanel[name]), (value) => {
+    heatPanel[name] = keys[value] ?? null;
+    redraw();
+  });
+  const figure = chooser("Figure", page.figures.map(({ title }, i) => [i, title]), heatPanel.figure, (value) => {
+    heatPanel.figure = Number(value);
+    redraw();
+  });
+  part("heatmap", ".controls").replaceChildren(figure, choose("Columns", "across", options), choose("Rows", "down", [...options, [-1, "-"]]));
+}
+
+/** Draw the medians over the runs that are shown. */
+function drawHeatmap(runs) {
+  const { across, down } = heatPanel;
+  const figure = page.figures[heatPanel.figure];
+  if (!across || !figure) return;
+  const cells = medians(runs, figure.name, across, down);
+  const middles = [...cells.values()].map((cell) => cell.middle);
+  const [low, high] = [Math.min(...middles), Math.max(...middles)];
+  const position = (value) => (high > low ? (value - low) / (high - low) : 0.5);
+  const head = element("tr", {}, element("th", { className: "axis" }, down ? down.title : ""), ...across.values.map((value) => element("th", { scope: "col" }, value)));
+  const title = element("tr", {}, element("th"), element("th", { className: "axis", colSpan: across.values.length }, across.title));
+  const rows = (down ? down.values : [null]).map((value, row) => {
+    const drawn = across.values.map((_, column) => heatCell(cells.get(`${row} ${column}`), figure, position));
+    return element("tr", {}, element("th", { scope: "row" }, value ?? ""), ...drawn);
+  });
+  const table = element("table", {}, element("thead", {}, title, head), element("tbody", {}, ...rows));
+  part("heatmap", ".scroll").replaceChildren(table);
+  part("heatmap", ".hint").textContent = heatHint(figure, [...cells.values()].map((cell) => cell.count));
+}
+
+/** {middle, count} of a figure for each pair of values, by "row column". */
+function medians(runs, name, across, down) {
+  const grouped = new Map();
+  for (const run of runs) {
+    const value = figureOf(run, name);
+    if (value === null) continue;
+    const place = `${down ? valueOf(run, down) : 0} ${valueOf(run, across)}`;
+    grouped.set(place, [...(grouped.get(place) ?? []), value]);
+  }
+  return new Map([...grouped].map(([place, values]) => [place, { middle: median(values), count: values.length }]));
+}
+
+/** A cell: its median, on its colour. */
+function heatCell(cell, figure, position) {
+  if (!cell) return element("td", { title: "no run" });
+  const made = element("td", { title: `median over ${cell.count} run${cell.count === 1 ? "" : "s"}` }, readable(cell.middle, Math.min(figure.digits, 3)));
+  made.style.background = viridis(position(cell.middle));
+  made.style.color = inkOn(position(cell.middle));
+  return made;
+}
+
+/** Over how many runs the medians go. */
+function heatHint(figure, counts) {
+  if (!counts.length) return "No run that is shown has this figure.";
+  const [least, most] = [Math.min(...counts), Math.max(...counts)];
+  const over = least === most ? `${most}` : `${least} to ${most}`;
+  const unit = figure.unit ? ` (${figure.unit})` : "";
+  return `${figure.title}${unit}: ${most === 1 ? "one run in each cell" : `a cell is the median over ${over} runs`}. Grey cells have no run.`;
+}
