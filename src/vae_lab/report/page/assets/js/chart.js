@@ -100,12 +100,6 @@ class Chart {
     return [index, Math.hypot(aside, from + share * (to - from) - top)];
   }
 
-  /** Take the width of the element again. */
-  resize() {
-    const width = Math.max(this.host.clientWidth, 200);
-    if (width !== this.plot.width) this.plot.setSize({ width, height: this.plot.height });
-  }
-
   destroy() {
     this.plot.destroy();
   }

@@ -5,10 +5,16 @@ const OKABE_ITO = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4
 const DASHES = [null, [8, 4], [2, 3]]; // of the first eight names, the next eight, and those after
 const LIGHT_END = 0.82; // how much of viridis stands out from white, counted from its dark end
 const DARK_START = 0.22; // and from black
+const RAMP = Array.from({ length: 256 }, (_, i) => between(i / 255));
 
 /** The colour at a position from 0 to 1 of the whole map. */
 function viridis(position) {
-  const place = Math.min(Math.max(position, 0), 1) * (VIRIDIS.length - 1);
+  return RAMP[Math.round(Math.min(Math.max(position, 0), 1) * (RAMP.length - 1))];
+}
+
+/** The colour between those of VIRIDIS at a position from 0 to 1. */
+function between(position) {
+  const place = position * (VIRIDIS.length - 1);
   const low = Math.min(Math.floor(place), VIRIDIS.length - 2);
   const above = channels(VIRIDIS[low + 1]);
   const mixed = channels(VIRIDIS[low]).map((value, i) => Math.round(value + (place - low) * (above[i] - value)));

@@ -1,6 +1,7 @@
 /* The curves of the runs over each other. */
 
 const CURVES_HEIGHT = 400;
+const MANY = 60; // lines that are drawn a pixel wide: a browser draws those several times faster
 const curvesPanel = { name: 0, log: false, chart: null };
 
 /** Build what chooses among the curves. */
@@ -30,6 +31,7 @@ function drawCurves(runs) {
   if (!having.length) return host.replaceChildren(element("p", { className: "nothing" }, nothingToDraw(runs)));
   const name = page.curves.names[curvesPanel.name];
   const series = state.bands ? settings(having).flatMap((group) => bandOf(group, name)) : having.map((run) => lineOf(run, name));
+  if (series.length > MANY) for (const one of series) one.width = 1;
   const log = curvesPanel.log && series.some((one) => one.y.some((value) => value > 0));
   curvesPanel.chart = new Chart(host, { series, log, height: CURVES_HEIGHT, labels: ["optimizer step", axisTitle(name)] });
   part("curves", ".hint").textContent = curvesHint(runs.length - having.length, curvesPanel.log && !log);

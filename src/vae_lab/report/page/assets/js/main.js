@@ -1,22 +1,48 @@
 /* Put together. Words stand in the file already; charts and table follow, and last the curves, once decompressed. */
 
-/** Bring all panels up to date. */
+const AHEAD = "300px"; // how far below the window a panel is brought up to date
+
+const panels = new Map([
+  ["curves", drawCurves],
+  ["plane", drawPlane],
+  ["heatmap", drawHeatmap],
+  ["dimensions", drawDimensions],
+  ["runs", drawTable],
+]);
+const inView = new Set();
+const stale = new Set(panels.keys());
+
+/** Bring the panels that can be seen up to date, and the others once they can. */
 function draw() {
-  const runs = shownRuns();
   hideTooltip();
-  drawFilters(runs);
-  drawCurves(runs);
-  drawPlane(runs);
-  drawHeatmap(runs);
-  drawDimensions(runs);
-  drawTable(runs);
+  drawFilters(shownRuns());
+  for (const name of panels.keys()) stale.add(name);
+  drawStale(inView);
 }
 
-/** The panels that have a width of their own. */
-function resize() {
-  curvesPanel.chart?.resize();
-  planePanel.chart?.resize();
-  drawDimensions(shownRuns());
+/** Draw those of these panels that are out of date. */
+function drawStale(names) {
+  const runs = shownRuns();
+  for (const name of names) if (stale.delete(name)) panels.get(name)(runs);
+}
+
+/** Note which panels can be seen. */
+function watchPanels() {
+  const seen = (entries) => {
+    for (const { target, isIntersecting } of entries) inView[isIntersecting ? "add" : "delete"](target.id);
+    drawStale(inView);
+  };
+  const observer = new IntersectionObserver(seen, { rootMargin: `0px 0px ${AHEAD}` });
+  for (const name of panels.keys()) observer.observe(document.getElementById(name));
+}
+
+/** Curves can be drawn from now on. */
+function receive(curves) {
+  state.curves = curves;
+  stale.add("curves");
+  drawStale(inView);
+  performance.mark("ready");
+  document.documentElement.dataset.ready = "yes";
 }
 
 applyTheme();
@@ -26,10 +52,8 @@ buildHeatmap();
 buildDimensions();
 buildTable();
 draw();
+watchPanels();
 watchTheme(draw);
-window.addEventListener("resize", resize);
-readCurves(page.curves, document.getElementById("block").textContent).then((curves) => {
-  state.curves = curves;
-  drawCurves(shownRuns());
-  document.documentElement.dataset.ready = "yes";
-});
+window.addEventListener("resize", draw);
+window.addEventListener("beforeprint", () => drawStale(panels.keys()));
+readCurves(page.curves, document.getElementById("block").textContent).then(receive);
