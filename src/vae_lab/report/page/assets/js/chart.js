@@ -13,13 +13,14 @@ class Chart {
   constructor(host, { series, labels, log = false, height, decorate = null }) {
     this.host = host;
     this.series = series;
-    this.lit = -1;
+    this.lit = -1; // the series that stands out
+    this.at = null; // which of its places the arrow keys have reached
     const options = {
       mode: 2,
       width: Math.max(host.clientWidth, 200),
       height,
       padding: [12, 12, 0, 0],
-      scales: { x: { time: false }, y: { distr: log ? 3 : 1 } },
+      scales: { x: { time: false, range: apart }, y: { distr: log ? 3 : 1 } },
       axes: [axis(labels[0], { size: 26 }), axis(labels[1], { size: axisWidth })],
       series: [null, ...series.map(plotted)],
       legend: { show: false },
@@ -38,6 +39,30 @@ class Chart {
     over.addEventListener("pointermove", (event) => this.point(event));
     over.addEventListener("pointerleave", () => this.light(null));
     over.addEventListener("click", (event) => this.open(event));
+    this.host.onkeydown = (event) => this.step(event);
+    this.host.onblur = () => this.light(null);
+  }
+
+  /** Go through the lines and points with the arrow keys; Enter opens the run. */
+  step(event) {
+    const way = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 }[event.key];
+    const places = this.places();
+    if (!places.length || (!way && event.key !== "Enter")) return;
+    event.preventDefault();
+    if (!way) return this.at === null ? null : openRun(this.runAt(places[this.at]));
+    this.at = this.at === null ? 0 : (this.at + way + places.length) % places.length;
+    const { series, index } = places[this.at];
+    const box = this.plot.over.getBoundingClientRect();
+    const { x, y } = this.series[series];
+    this.light(places[this.at], box.left + this.plot.valToPos(x[index], "x"), box.top + this.plot.valToPos(y[index], "y"));
+  }
+
+  /** The end of each line, and each point, that belongs to a run. */
+  places() {
+    return this.series.flatMap((one, series) => {
+      if (one.runs) return one.runs.map((_, index) => ({ series, index }));
+      return one.run === undefined ? [] : [{ series, index: one.x.length - 1 }];
+    });
   }
 
   /** Light up what is nearest to the pointer. */
@@ -50,7 +75,8 @@ class Chart {
   open(event) {
     const box = this.plot.over.getBoundingClientRect();
     const found = this.nearest(event.clientX - box.left, event.clientY - box.top);
-    if (found && this.plot.select.width === 0) openRun(this.runAt(found));
+    const run = found && this.runAt(found);
+    if (run !== null && run !== undefined && this.plot.select.width === 0) openRun(run);
   }
 
   /** The run of a place. */
@@ -114,6 +140,11 @@ function firstNotBelow(numbers, value) {
     else high = middle;
   }
   return low;
+}
+
+/** The extent of an axis, never empty. */
+function apart(plot, least, largest) {
+  return largest > least ? [least, largest] : [(least ?? 0) - 1, (least ?? 0) + 1];
 }
 
 /** An axis in the colours of the theme. */

@@ -53,6 +53,7 @@ function lineOf(run, name) {
   const curve = state.curves[run][curvesPanel.name];
   const { colour, dash } = runLook(run);
   const said = (i) => [page.runs[run].label, `${name.title} ${readable(curve.y[i])} at step ${curve.x[i]}`, ...runLines(run)];
+  if (curve.x.length === 1) return { kind: "points", x: curve.x, y: curve.y, colour, runs: [run], said };
   return { kind: "line", x: curve.x, y: curve.y, colour, dash, run, said };
 }
 

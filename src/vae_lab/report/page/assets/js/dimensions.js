@@ -1,6 +1,6 @@
 /* The rate of each latent dimension: a row per run, dimensions in the order of falling rate. */
 
-const STRIP = { tallest: 20, lowest: 4, widest: 46, labels: 12, height: 460, head: 34, gap: 8 };
+const STRIP = { tallest: 20, lowest: 4, widest: 46, labels: 12, height: 460, head: 34, gap: 8, font: "12px system-ui, sans-serif" };
 const strip = { rows: [], row: 0, column: 0, left: 0, highest: 0 };
 
 /** Follow the pointer over the strip. */
@@ -31,10 +31,17 @@ function layOutStrip() {
   const width = part("dimensions", ".scroll").clientWidth;
   const dimensions = Math.max(1, ...strip.rows.map((run) => page.runs[run].rates.length));
   strip.row = Math.min(Math.max(Math.floor((STRIP.height - STRIP.head) / Math.max(strip.rows.length, 1)), STRIP.lowest), STRIP.tallest);
-  strip.left = strip.row >= STRIP.labels ? Math.min(0.45 * width, 400) : 14;
+  strip.left = strip.row >= STRIP.labels ? Math.min(0.45 * width, widestLabel()) : 14;
   strip.column = Math.min(Math.max((width - strip.left - STRIP.gap) / dimensions, 4), STRIP.widest);
   strip.dimensions = dimensions;
   strip.highest = Math.max(1e-6, ...strip.rows.flatMap((run) => page.runs[run].rates.filter((rate) => rate !== null)));
+}
+
+/** The room that the longest label takes. */
+function widestLabel() {
+  const context = part("dimensions", "canvas").getContext("2d");
+  context.font = STRIP.font;
+  return 14 + Math.max(0, ...strip.rows.map((run) => context.measureText(page.runs[run].label).width));
 }
 
 /** The canvas at the size of the strip and the resolution of the screen. */
@@ -47,7 +54,7 @@ function sizedContext(canvas) {
   canvas.style.height = `${height}px`;
   const context = canvas.getContext("2d");
   context.scale(devicePixelRatio, devicePixelRatio);
-  context.font = "12px system-ui, sans-serif";
+  context.font = STRIP.font;
   return context;
 }
 

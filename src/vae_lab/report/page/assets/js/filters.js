@@ -58,7 +58,12 @@ function paintSwatch(swatch, look) {
 /** Bring the bar up to date. */
 function drawFilters(runs) {
   const count = page.runs.length;
-  part("filters", ".count").textContent = runs.length === count ? `All ${count} runs` : `${runs.length} of ${count} runs`;
+  part("filters", ".count").textContent = runs.length === count ? countWords(count) : `${runs.length} of ${count} runs`;
   document.getElementById("all").hidden = runs.length === count;
   for (const made of document.querySelectorAll(".chip")) made.update();
+}
+
+/** How many runs there are. */
+function countWords(count) {
+  return count === 1 ? "1 run" : `All ${count} runs`;
 }

@@ -8,11 +8,11 @@ function buildHeatmap() {
   document.getElementById("heatmap").hidden = !keys.length || !page.figures.length;
   if (!keys.length) return;
   const apart = keys.filter((key) => key.key !== SEED);
-  [heatPanel.across, heatPanel.down] = [apart[0] ?? keys[0], apart[1] ?? null];
+  [heatPanel.across, heatPanel.down] = apart.length > 1 ? apart : [null, apart[0] ?? keys[0]];
   heatPanel.figure = Math.max(page.figures.findIndex((figure) => figure.name === "rate"), 0);
-  const options = keys.map((key, i) => [i, key.title]);
+  const options = [...keys.map((key, i) => [i, key.title]), [-1, "none"]];
   const redraw = () => drawHeatmap(shownRuns());
-  const choose = (label, name, choices) => chooser(label, choices, keys.indexOf(heatPanel[name]), (value) => {
+  const choose = (label, name) => chooser(label, options, keys.indexOf(heatPanel[name]), (value) => {
     heatPanel[name] = keys[value] ?? null;
     redraw();
   });
@@ -20,27 +20,34 @@ function buildHeatmap() {
     heatPanel.figure = Number(value);
     redraw();
   });
-  part("heatmap", ".controls").replaceChildren(figure, choose("Columns", "across", options), choose("Rows", "down", [...options, [-1, "-"]]));
+  part("heatmap", ".controls").replaceChildren(figure, choose("Columns", "across"), choose("Rows", "down"));
 }
 
 /** Draw the medians over the runs that are shown. */
 function drawHeatmap(runs) {
   const { across, down } = heatPanel;
   const figure = page.figures[heatPanel.figure];
-  if (!across || !figure) return;
+  if (!figure) return;
   const cells = medians(runs, figure.name, across, down);
   const middles = [...cells.values()].map((cell) => cell.middle);
   const [low, high] = [Math.min(...middles), Math.max(...middles)];
   const position = (value) => (high > low ? (value - low) / (high - low) : 0.5);
-  const head = element("tr", {}, element("th", { className: "axis" }, down ? down.title : ""), ...across.values.map((value) => element("th", { scope: "col" }, value)));
-  const title = element("tr", {}, element("th"), element("th", { className: "axis", colSpan: across.values.length }, across.title));
-  const rows = (down ? down.values : [null]).map((value, row) => {
-    const drawn = across.values.map((_, column) => heatCell(cells.get(`${row} ${column}`), figure, position));
-    return element("tr", {}, element("th", { scope: "row" }, value ?? ""), ...drawn);
+  const rows = (down?.values ?? [""]).map((value, row) => {
+    const drawn = (across?.values ?? [""]).map((_, column) => heatCell(cells.get(`${row} ${column}`), figure, position));
+    return element("tr", {}, element("th", { scope: "row" }, value), ...drawn);
   });
-  const table = element("table", {}, element("thead", {}, title, head), element("tbody", {}, ...rows));
+  const table = element("table", {}, heatHead(across, down), element("tbody", {}, ...rows));
   part("heatmap", ".scroll").replaceChildren(table);
   part("heatmap", ".hint").textContent = heatHint(figure, [...cells.values()].map((cell) => cell.count));
+}
+
+/** The headings: what the columns and rows are, and the values of the columns. */
+function heatHead(across, down) {
+  const corner = element("th", { className: "axis" }, down?.title ?? "");
+  if (!across) return element("thead", {}, element("tr", {}, corner, element("th")));
+  const title = element("tr", {}, element("th"), element("th", { className: "axis", colSpan: across.values.length }, across.title));
+  const values = across.values.map((value) => element("th", { scope: "col" }, value));
+  return element("thead", {}, title, element("tr", {}, corner, ...values));
 }
 
 /** {middle, count} of a figure for each pair of values, by "row column". */
@@ -49,7 +56,7 @@ function medians(runs, name, across, down) {
   for (const run of runs) {
     const value = figureOf(run, name);
     if (value === null) continue;
-    const place = `${down ? valueOf(run, down) : 0} ${valueOf(run, across)}`;
+    const place = `${down ? valueOf(run, down) : 0} ${across ? valueOf(run, across) : 0}`;
     grouped.set(place, [...(grouped.get(place) ?? []), value]);
   }
   return new Map([...grouped].map(([place, values]) => [place, { middle: median(values), count: values.length }]));
