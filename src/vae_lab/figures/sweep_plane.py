@@ -9,6 +9,7 @@ from matplotlib.ticker import MaxNLocator
 from vae_lab.figures.sweep_style import Look, add_legend
 
 GREY = "#666666"
+MARKERS = {"-": "o", "--": "s", ":": "^"}  # where colours come again, dashes and markers change
 ISO_LINES = 8  # about how many
 
 Point = tuple[str, float, float, bool]  # the run's value of the key, rate, distortion, whether it collapsed
@@ -19,8 +20,9 @@ def draw(points: Sequence[Point], key: str, looks: Mapping[str, Look]) -> Figure
     figure = Figure(figsize=(7.2, 4.8), dpi=150, layout="constrained")
     axes = figure.add_subplot()
     for value, rate, distortion, collapsed in points:
-        colour, _ = looks[value]
-        axes.plot(rate, distortion, "o", color=colour, markerfacecolor="none" if collapsed else colour, zorder=3)
+        colour, dash = looks[value]
+        face = "none" if collapsed else colour
+        axes.plot(rate, distortion, MARKERS[dash], color=colour, markerfacecolor=face, zorder=3)
     axes.margins(0.1)
     add_iso_lines(axes)
     hollow = "; hollow: collapsed" if any(collapsed for *_, collapsed in points) else ""
@@ -30,13 +32,13 @@ def draw(points: Sequence[Point], key: str, looks: Mapping[str, Look]) -> Figure
 
 
 def add_iso_lines(axes: Any) -> None:
-    """Lines of equal ELBO across the axes, each with its value at its upper end."""
+    """Lines of equal ELBO across the axes, each with its value along its beginning."""
     left, right = axes.get_xlim()
     low, high = axes.get_ylim()
     for total in MaxNLocator(ISO_LINES).tick_values(left + low, right + high):
         start, end = max(left, total - high), min(right, total - low)
         if start < end:
             axes.plot([start, end], [total - start, total - end], ":", color=GREY, linewidth=0.8, zorder=1)
-            words = {"textcoords": "offset points", "fontsize": 7, "color": GREY, "backgroundcolor": "white"}
-            axes.annotate(f"ELBO {-total:g}", (start, total - start), (3, -8), **words)
+            along = {"rotation": -45, "rotation_mode": "anchor", "transform_rotates_text": True, "va": "bottom"}
+            axes.text(start, total - start, f"   ELBO {-total:g}", fontsize=7, color=GREY, clip_on=True, **along)
     axes.set(xlim=(left, right), ylim=(low, high))

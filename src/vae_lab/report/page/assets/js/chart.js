@@ -1,16 +1,18 @@
 /* A chart of lines and points over two axes, drawn by uPlot. Drag to zoom, double-click to see all again. */
 
 const NEAR = 24; // pixels within which the pointer finds a line or a point
+const WHOLE = [0, 1, 2, 3, 4, 5, 6, 7, 8].flatMap((power) => [1, 2, 5].map((factor) => factor * 10 ** power)); // tick spacings
 const FADED = 0.15; // of the other lines while one is pointed at
 
 /**
  * Draw series into an element, in place of what was there.
  *
  * A series is {x, y, colour, width, dash, kind: "line" | "band" | "points", run or runs, said}: `said(i)` gives the
- * lines of its tooltip, `runs` are the runs of points. A band has the lower side behind the upper one.
+ * lines of its tooltip, `runs` are the runs of points. A band has the lower side behind the upper one. `whole`: x counts
+ * something; `decorate(plot)` draws below the series.
  */
 class Chart {
-  constructor(host, { series, labels, log = false, height, decorate = null }) {
+  constructor(host, { series, labels, whole = false, log = false, height, decorate = null }) {
     this.host = host;
     this.series = series;
     this.lit = -1; // the series that stands out
@@ -21,12 +23,12 @@ class Chart {
       height,
       padding: [12, 12, 0, 0],
       scales: { x: { time: false, range: apart }, y: { distr: log ? 3 : 1 } },
-      axes: [axis(labels[0], { size: 26 }), axis(labels[1], { size: axisWidth })],
+      axes: [axis(labels[0], { size: 26, ...(whole ? { incrs: WHOLE } : {}) }), axis(labels[1], { size: axisWidth })],
       series: [null, ...series.map(plotted)],
       legend: { show: false },
       focus: { alpha: FADED },
       cursor: { points: { show: false }, drag: { x: true, y: true, uni: 20 }, y: true },
-      hooks: { draw: decorate ? [decorate] : [] },
+      hooks: { drawAxes: decorate ? [decorate] : [] },
     };
     host.replaceChildren();
     this.plot = new uPlot(options, [null, ...series.map((one) => [one.x, one.y])], host);
@@ -167,7 +169,7 @@ function axisWidth(plot, texts) {
 /** A series as uPlot wants it. */
 function plotted(one) {
   const base = { facets: [{ scale: "x", auto: true }, { scale: "y", auto: true }], stroke: one.colour, width: one.width ?? 1.5, points: { show: false } };
-  if (one.kind === "points") return { ...base, fill: one.hollow ? null : one.colour, paths: circles };
+  if (one.kind === "points") return { ...base, fill: one.hollow ? null : one.colour, paths: (plot, place) => marks(plot, place, one.shape) };
   if (one.kind === "band") return { ...base, width: 0, fill: translucent(one.colour), paths: area };
   return { ...base, dash: one.dash, paths: uPlot.paths.linear() };
 }
@@ -178,11 +180,12 @@ function traced(plot, place, each) {
   for (let i = 0; i < x.length; i++) each(plot.valToPos(x[i], "x", true), plot.valToPos(y[i], "y", true));
 }
 
-/** Circles at the points of a series. */
-function circles(plot, place) {
+/** Marks at the points of a series: circles, squares, or small circles. */
+function marks(plot, place, shape = 0) {
   const path = new Path2D();
-  const radius = 4.5 * devicePixelRatio;
+  const radius = (shape === 2 ? 3 : 4.5) * devicePixelRatio;
   traced(plot, place, (x, y) => {
+    if (shape === 1) return path.rect(x - radius, y - radius, 2 * radius, 2 * radius);
     path.moveTo(x + radius, y);
     path.arc(x, y, radius, 0, 2 * Math.PI);
   });

@@ -33,7 +33,7 @@ function drawCurves(runs) {
   const series = state.bands ? settings(having).flatMap((group) => bandOf(group, name)) : having.map((run) => lineOf(run, name));
   if (series.length > MANY) for (const one of series) one.width = 1;
   const log = curvesPanel.log && series.some((one) => one.y.some((value) => value > 0));
-  curvesPanel.chart = new Chart(host, { series, log, height: CURVES_HEIGHT, labels: ["optimizer step", axisTitle(name)] });
+  curvesPanel.chart = new Chart(host, { series, log, whole: true, height: CURVES_HEIGHT, labels: ["optimizer step", axisTitle(name)] });
   part("curves", ".hint").textContent = curvesHint(runs.length - having.length, curvesPanel.log && !log);
 }
 

@@ -1,6 +1,7 @@
 /* Put together. Words stand in the file already; charts and table follow, and last the curves, once decompressed. */
 
-const AHEAD = "300px"; // how far below the window a panel is brought up to date
+const AHEAD = "300px"; // how far below the window a panel is brought up to date at once
+const LATER = 300; // milliseconds after which the others are
 
 const panels = new Map([
   ["curves", drawCurves],
@@ -11,13 +12,16 @@ const panels = new Map([
 ]);
 const inView = new Set();
 const stale = new Set(panels.keys());
+let later = null;
 
-/** Bring the panels that can be seen up to date, and the others once they can. */
+/** Bring the panels that can be seen up to date, and the others soon, or once they can. */
 function draw() {
   hideTooltip();
   drawFilters(shownRuns());
   for (const name of panels.keys()) stale.add(name);
   drawStale(inView);
+  clearTimeout(later);
+  later = setTimeout(() => drawStale(panels.keys()), LATER);
 }
 
 /** Draw those of these panels that are out of date. */

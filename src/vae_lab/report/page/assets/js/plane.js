@@ -1,7 +1,7 @@
 /* The rate-distortion plane: a point per run, lines of equal ELBO, and the linear theory where there is one. */
 
 const PLANE_HEIGHT = 380;
-const ISO_LINES = 7; // about how many
+const ISO_LINES = 12; // about how many
 const planePanel = { chart: null };
 
 /** Draw the runs that are shown. */
@@ -28,7 +28,9 @@ function pointSeries(points) {
   return [...grouped.values()].map((group) => {
     const runs = group.map((point) => point.run);
     const said = (i) => [page.runs[runs[i]].label, ...runLines(runs[i])];
-    return { kind: "points", x: group.map(({ x }) => x), y: group.map(({ y }) => y), runs, said, colour: runLook(runs[0]).colour, hollow: page.runs[runs[0]].verdict === "full", width: 1.5 };
+    const { colour, shape } = runLook(runs[0]);
+    const hollow = page.runs[runs[0]].verdict === "full";
+    return { kind: "points", x: group.map(({ x }) => x), y: group.map(({ y }) => y), runs, said, colour, shape, hollow };
   });
 }
 
@@ -58,21 +60,25 @@ function niceStep(least) {
   return power * ([1, 2, 5].find((factor) => factor * power >= least) ?? 10);
 }
 
-/** Write its ELBO at the upper end of each line, where there is room. */
+/** Write its ELBO along the beginning of each line, below the points. */
 function labelIsoLines(plot, lines) {
   const { ctx, bbox } = plot;
-  const pixel = devicePixelRatio;
   ctx.save();
+  ctx.beginPath();
+  ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
+  ctx.clip();
   ctx.fillStyle = themeColour("soft");
-  ctx.font = `${11 * pixel}px system-ui, sans-serif`;
+  ctx.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
   ctx.textAlign = "left";
   ctx.textBaseline = "bottom";
   for (const { sum, x, y } of lines) {
-    const text = `ELBO ${readable(-sum)}`;
-    const left = plot.valToPos(x[0], "x", true) + 4 * pixel;
-    const top = Math.max(plot.valToPos(y[0], "y", true), bbox.top + 13 * pixel);
-    const inside = left >= bbox.left && top < bbox.top + bbox.height && left + ctx.measureText(text).width < bbox.left + bbox.width;
-    if (inside) ctx.fillText(text, left, top);
+    const [left, right] = x.map((rate) => plot.valToPos(rate, "x", true));
+    const [top, bottom] = y.map((distortion) => plot.valToPos(distortion, "y", true));
+    ctx.save();
+    ctx.translate(left, top);
+    ctx.rotate(Math.atan2(bottom - top, right - left));
+    ctx.fillText(`ELBO ${readable(-sum)}`, 14 * devicePixelRatio, -devicePixelRatio);
+    ctx.restore();
   }
   ctx.restore();
 }

@@ -45,7 +45,7 @@ function shownRuns() {
   return page.runs.map((_, run) => run).filter(passes);
 }
 
-/** Colour and dash of a run. */
+/** Colour, dash and shape of a run. */
 function runLook(run) {
   return lookOf(state.colour, valueOf(run, state.colour));
 }

@@ -86,7 +86,10 @@ function drawTable(runs) {
   const shown = new Set(runs);
   table.rows.forEach((row, run) => {
     row.hidden = !shown.has(run);
-    row.querySelector(".mark").style.background = runLook(run).colour;
+    const { colour, shape } = runLook(run);
+    const mark = row.querySelector(".mark");
+    mark.style.background = colour;
+    mark.style.borderRadius = shape === 1 ? "0" : "50%";
     if (table.opened.has(run)) table.opened.get(run).hidden = row.hidden;
   });
 }
