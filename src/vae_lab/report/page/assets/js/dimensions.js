@@ -1,6 +1,6 @@
 /* The rate of each latent dimension: a row per run, dimensions in the order of falling rate. */
 
-const STRIP = { tallest: 20, lowest: 4, widest: 46, labels: 12, height: 460, head: 34, gap: 8, font: "12px system-ui, sans-serif" };
+const STRIP = { tallest: 20, lowest: 4, widest: 46, labels: 12, height: 460, head: 34, gap: 8, share: 0.45, font: "12px system-ui, sans-serif" };
 const strip = { rows: [], row: 0, column: 0, left: 0, highest: 0 };
 
 /** Follow the pointer over the strip. */
@@ -31,7 +31,9 @@ function layOutStrip() {
   const width = part("dimensions", ".scroll").clientWidth;
   const dimensions = Math.max(1, ...strip.rows.map((run) => page.runs[run].rates.length));
   strip.row = Math.min(Math.max(Math.floor((STRIP.height - STRIP.head) / Math.max(strip.rows.length, 1)), STRIP.lowest), STRIP.tallest);
-  strip.left = strip.row >= STRIP.labels ? Math.min(0.45 * width, widestLabel()) : 14;
+  strip.short = false;
+  strip.short = widestLabel() > STRIP.share * width;
+  strip.left = strip.row >= STRIP.labels ? Math.min(STRIP.share * width, widestLabel()) : 14;
   strip.column = Math.min(Math.max((width - strip.left - STRIP.gap) / dimensions, 4), STRIP.widest);
   strip.dimensions = dimensions;
   strip.highest = Math.max(1e-6, ...strip.rows.flatMap((run) => page.runs[run].rates.filter((rate) => rate !== null)));
@@ -41,7 +43,13 @@ function layOutStrip() {
 function widestLabel() {
   const context = part("dimensions", "canvas").getContext("2d");
   context.font = STRIP.font;
-  return 14 + Math.max(0, ...strip.rows.map((run) => context.measureText(page.runs[run].label).width));
+  return 14 + Math.max(0, ...strip.rows.map((run) => context.measureText(stripLabel(run)).width));
+}
+
+/** What a row is called: the swept values, without their names where those do not fit. */
+function stripLabel(run) {
+  if (!strip.short || !page.keys.length) return page.runs[run].label;
+  return page.keys.map((key) => key.values[valueOf(run, key)]).join(", ");
 }
 
 /** The canvas at the size of the strip and the resolution of the screen. */
@@ -72,14 +80,14 @@ function drawStripHead(context) {
 
 /** One run: its colour and label, and a cell for each dimension. */
 function drawStripRow(context, run, top) {
-  const { rates, label } = page.runs[run];
+  const { rates } = page.runs[run];
   const inner = strip.row > 8 ? strip.row - 2 : strip.row - 0.5;
   context.fillStyle = runLook(run).colour;
   context.fillRect(strip.left, top, 5, inner);
   if (strip.row >= STRIP.labels) {
     context.fillStyle = themeColour("ink");
     context.textAlign = "right";
-    context.fillText(fitted(context, label, strip.left - 8), strip.left - 6, top + inner / 2 + 4);
+    context.fillText(fitted(context, stripLabel(run), strip.left - 8), strip.left - 6, top + inner / 2 + 4);
   }
   rates.forEach((rate, i) => {
     context.fillStyle = rate === null ? themeColour("empty") : rateColour(rate);
@@ -121,5 +129,6 @@ function pointStrip(event) {
 /** What a reader must know of the strip. */
 function stripHint() {
   if (!strip.rows.length) return "No run that is shown has finished.";
-  return `Brighter is more: up to ${readable(strip.highest, 2)} nats. Grey dimensions carry less than 0.01 nats. A click opens the run.`;
+  const rows = strip.short && page.keys.length ? `Rows: ${page.keys.map((key) => key.title).join(", ")}. ` : "";
+  return `${rows}Brighter is more: up to ${readable(strip.highest, 2)} nats. Grey dimensions carry less than 0.01 nats. A click opens the run.`;
 }

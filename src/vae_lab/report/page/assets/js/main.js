@@ -40,6 +40,20 @@ function watchPanels() {
   for (const name of panels.keys()) observer.observe(document.getElementById(name));
 }
 
+/** Draw the panels again whose width changes. */
+function watchWidths() {
+  const widths = new Map();
+  const changed = (entries) => {
+    for (const { target, contentRect } of entries) {
+      if (widths.get(target.id) !== contentRect.width) stale.add(target.id);
+      widths.set(target.id, contentRect.width);
+    }
+    drawStale(inView);
+  };
+  const observer = new ResizeObserver(changed);
+  for (const name of ["curves", "plane", "dimensions"]) observer.observe(document.getElementById(name));
+}
+
 /** Curves can be drawn from now on. */
 function receive(curves) {
   state.curves = curves;
@@ -58,6 +72,6 @@ buildTable();
 draw();
 watchPanels();
 watchTheme(draw);
-window.addEventListener("resize", draw);
+watchWidths();
 window.addEventListener("beforeprint", () => drawStale(panels.keys()));
 readCurves(page.curves, document.getElementById("block").textContent).then(receive);
