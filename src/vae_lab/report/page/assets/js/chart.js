@@ -166,25 +166,22 @@ function axisWidth(plot, texts) {
   return 17 + 7 * Math.max(1, ...(texts ?? []).map((text) => text.length));
 }
 
+const straight = uPlot.paths.linear();
+
 /** A series as uPlot wants it. */
 function plotted(one) {
   const base = { facets: [{ scale: "x", auto: true }, { scale: "y", auto: true }], stroke: one.colour, width: one.width ?? 1.5, points: { show: false } };
   if (one.kind === "points") return { ...base, fill: one.hollow ? null : one.colour, paths: (plot, place) => marks(plot, place, one.shape) };
   if (one.kind === "band") return { ...base, width: 0, fill: translucent(one.colour), paths: area };
-  return { ...base, dash: one.dash, paths: uPlot.paths.linear() };
-}
-
-/** A path through the points of a series, as they lie on the canvas. */
-function traced(plot, place, each) {
-  const [x, y] = plot.data[place];
-  for (let i = 0; i < x.length; i++) each(plot.valToPos(x[i], "x", true), plot.valToPos(y[i], "y", true));
+  return { ...base, dash: one.dash, paths: straight };
 }
 
 /** Marks at the points of a series: circles, squares, or small circles. */
 function marks(plot, place, shape = 0) {
   const path = new Path2D();
   const radius = (shape === 2 ? 3 : 4.5) * devicePixelRatio;
-  traced(plot, place, (x, y) => {
+  plot.data[place][0].forEach((value, i) => {
+    const [x, y] = [plot.valToPos(value, "x", true), plot.valToPos(plot.data[place][1][i], "y", true)];
     if (shape === 1) return path.rect(x - radius, y - radius, 2 * radius, 2 * radius);
     path.moveTo(x + radius, y);
     path.arc(x, y, radius, 0, 2 * Math.PI);
@@ -193,9 +190,6 @@ function marks(plot, place, shape = 0) {
 }
 
 /** The area within the points of a series. */
-function area(plot, place) {
-  const path = new Path2D();
-  traced(plot, place, (x, y) => path.lineTo(x, y));
-  path.closePath();
-  return { stroke: null, fill: path };
+function area(plot, place, first, last) {
+  return { stroke: null, fill: straight(plot, place, first, last).stroke };
 }

@@ -2,6 +2,7 @@
 
 const CURVES_HEIGHT = 400;
 const MANY = 60; // lines that are drawn a pixel wide: a browser draws those several times faster
+const spreadsKept = new Map();
 const curvesPanel = { name: 0, log: false, chart: null };
 
 /** Build what chooses among the curves. */
@@ -60,7 +61,7 @@ function lineOf(run, name) {
 /** The seeds of a setting as a band from the least to the largest, and the line of their median. */
 function bandOf(runs, name) {
   if (runs.length === 1) return [lineOf(runs[0], name)];
-  const rows = spreads(runs.map((run) => state.curves[run][curvesPanel.name]));
+  const rows = spreadsOf(runs);
   const x = rows.map((row) => row.step);
   const { colour, dash } = runLook(runs[0]);
   const outline = { x: [...x, ...[...x].reverse()], y: [...rows.map((row) => row.high), ...rows.map((row) => row.low).reverse()] };
@@ -75,21 +76,29 @@ function settingLabel(run) {
   return shown.filter((text) => text !== null).join(", ") || "all seeds";
 }
 
+/** The spreads of the chosen curve over runs; they are kept, since most filters leave whole settings. */
+function spreadsOf(runs) {
+  const name = `${curvesPanel.name}: ${runs}`;
+  if (!spreadsKept.has(name)) spreadsKept.set(name, spreads(runs.map((run) => state.curves[run][curvesPanel.name])));
+  return spreadsKept.get(name);
+}
+
 /** Median, least and largest value at each step at which most of the curves have one. */
 function spreads(curves) {
-  const found = new Map();
-  for (const { x, y } of curves) {
-    for (let i = 0; i < x.length; i++) {
-      if (y[i] === null) continue;
-      if (found.has(x[i])) found.get(x[i]).push(y[i]);
-      else found.set(x[i], [y[i]]);
-    }
-  }
-  const most = Math.max(...[...found.values()].map((values) => values.length));
-  const rows = [...found].filter(([, values]) => values.length === most || 2 * values.length > curves.length);
-  return rows
-    .sort(([a], [b]) => a - b)
-    .map(([step, values]) => ({ step, middle: median(values), low: Math.min(...values), high: Math.max(...values), count: values.length }));
+  const rows = [...valuesByStep(curves)].filter(([, values]) => 2 * values.length > curves.length);
+  return rows.map(([step, values]) => {
+    const ordered = values.sort((a, b) => a - b);
+    return { step, middle: median(ordered), low: ordered[0], high: ordered.at(-1), count: ordered.length };
+  });
+}
+
+/** The values of curves by their step, steps in order. */
+function valuesByStep(curves) {
+  const alike = curves.every(({ x }) => x === curves[0].x);
+  const steps = alike ? curves[0].x : [...new Set(curves.flatMap(({ x }) => [...x]))].sort((a, b) => a - b);
+  const found = new Map(Array.from(steps, (step) => [step, []]));
+  for (const { x, y } of curves) x.forEach((step, i) => y[i] !== null && found.get(step).push(y[i]));
+  return found;
 }
 
 /** What a reader must know of the chart. */

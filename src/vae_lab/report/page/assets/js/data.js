@@ -24,7 +24,7 @@ function finite(values) {
 
 /** The median of numbers. */
 function median(values) {
-  const ordered = [...values].sort((a, b) => a - b);
+  const ordered = values.toSorted((a, b) => a - b);
   const middle = ordered.length >> 1;
   return ordered.length % 2 ? ordered[middle] : (ordered[middle - 1] + ordered[middle]) / 2;
 }

@@ -52,14 +52,10 @@ function heatHead(across, down) {
 
 /** {middle, count} of a figure for each pair of values, by "row column". */
 function medians(runs, name, across, down) {
-  const grouped = new Map();
-  for (const run of runs) {
-    const value = figureOf(run, name);
-    if (value === null) continue;
-    const place = `${down ? valueOf(run, down) : 0} ${across ? valueOf(run, across) : 0}`;
-    grouped.set(place, [...(grouped.get(place) ?? []), value]);
-  }
-  return new Map([...grouped].map(([place, values]) => [place, { middle: median(values), count: values.length }]));
+  const having = runs.filter((run) => figureOf(run, name) !== null);
+  const place = (run) => `${down ? valueOf(run, down) : 0} ${across ? valueOf(run, across) : 0}`;
+  const cell = (group) => ({ middle: median(group.map((run) => figureOf(run, name))), count: group.length });
+  return new Map([...Map.groupBy(having, place)].map(([name, group]) => [name, cell(group)]));
 }
 
 /** A cell: its median, on its colour. */

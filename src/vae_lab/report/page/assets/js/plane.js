@@ -20,12 +20,8 @@ function drawPlane(runs) {
 
 /** The runs as one series for each colour, those that collapsed apart: they are hollow. */
 function pointSeries(points) {
-  const grouped = new Map();
-  for (const point of points) {
-    const name = `${valueOf(point.run, state.colour)} ${page.runs[point.run].verdict === "full"}`;
-    grouped.set(name, [...(grouped.get(name) ?? []), point]);
-  }
-  return [...grouped.values()].map((group) => {
+  const look = ({ run }) => `${valueOf(run, state.colour)} ${page.runs[run].verdict === "full"}`;
+  return [...Map.groupBy(points, look).values()].map((group) => {
     const runs = group.map((point) => point.run);
     const said = (i) => [page.runs[runs[i]].label, ...runLines(runs[i])];
     const { colour, shape } = runLook(runs[0]);

@@ -3,6 +3,7 @@
 const page = JSON.parse(document.getElementById("data").textContent);
 const SEED = "seed";
 const COLLAPSE = collapseKey(page.runs);
+const SETTINGS = page.runs.map(settingOf);
 
 const state = {
   curves: null, // of each run; null until they are decompressed
@@ -52,12 +53,12 @@ function runLook(run) {
 
 /** The runs that differ in their seed only, as lists of positions. */
 function settings(runs) {
-  const grouped = new Map();
-  for (const run of runs) {
-    const name = JSON.stringify(page.keys.map((key) => (key.key === SEED ? 0 : valueOf(run, key))));
-    grouped.set(name, [...(grouped.get(name) ?? []), run]);
-  }
-  return [...grouped.values()];
+  return [...Map.groupBy(runs, (run) => SETTINGS[run]).values()];
+}
+
+/** The values of a run but its seed, as one text. */
+function settingOf(run) {
+  return JSON.stringify(run.values.map((value, i) => (page.keys[i].key === SEED ? null : value)));
 }
 
 /** The figure of a run, null where it has none. */
