@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import re
 import sys
 from dataclasses import replace
@@ -13,13 +14,14 @@ import pytest
 from vae_lab.report.page.curves import packed, points_allowed, thinned
 from vae_lab.report.page.gather import gather
 from vae_lab.report.page.render import UNSAFE, digest, program, render
-from vae_lab.report.page.theory import line
+from vae_lab.report.page.theory import line, lines
 from vae_lab.report.page.titles import title_of, unit_of
 from vae_lab.report.page.write import PAGE, write_page
 from vae_lab.report.show import finish
 from vae_lab.report.words import sentences
 from vae_lab.runs.curves import Curve, CurveFile
 from vae_lab.runs.result import Objective, Result, Theory
+from vae_lab.runs.run import Run
 from vae_lab.runs.sweep import Sweep, SweepRecord
 
 EVIL = '</script><script>document.title="run"</script>"\'&\u2028'
@@ -202,6 +204,14 @@ def test_pictures_are_linked_from_the_page(sweep):
     ]
 
 
+def test_names_that_are_no_text_are_shown_and_linked(sweep):
+    directory = sweep(result(a=1), names=(os.fsdecode(b"run\xff"),))
+    run = page_of(directory).runs[0]
+    assert (run.name, run.folder) == ("run\\udcff", "run%FF")
+    assert "run\\udcff" in dict(run.commands)["Diagnose it"]
+    assert html_of(directory).encode()
+
+
 def test_the_theory_goes_through_the_optimum_of_each_run():
     eigenvalues = [4.0, 2.0, 1.0, 0.1]
     from vae_lab.linear_theory.linear_vae import LinearVAE
@@ -216,6 +226,8 @@ def test_the_theory_goes_through_the_optimum_of_each_run():
         at = np.interp(best.rates.sum(), found.rates, found.distortions)
         assert at == pytest.approx(best.distortion, abs=0.02)
     assert found.rates[0] == 0.0
+    flat = replace(result(a=1), theory=replace(theories[0], eigenvalues=[0.0, 0.0]))
+    assert lines([Run(Path("flat"), flat)]) == []
 
 
 def test_without_matplotlib_there_is_a_page_and_a_line(sweep, monkeypatch, capsys):

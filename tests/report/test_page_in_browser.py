@@ -167,6 +167,16 @@ def test_a_chip_filters_everything(opened, sweep):
     assert texts(browser, "#filters .count") == ["All 9 runs"]
 
 
+def test_shift_and_a_double_click_show_one_value_only(opened, sweep):
+    browser = opened(sweep)
+    click = "[...document.querySelectorAll('.chip')].find((e) => e.textContent === arguments[0])"
+    browser.execute_script(f"{click}.dispatchEvent(new MouseEvent('click', {{shiftKey: true}}))", "16")
+    assert texts(browser, "#filters .count") == ["1 of 9 runs"]
+    press(browser, "Show all")
+    browser.execute_script(f"{click}.dispatchEvent(new MouseEvent('dblclick'))", "4")
+    assert texts(browser, "#filters .count") == ["4 of 9 runs"]
+
+
 def test_a_cell_is_the_median_of_its_runs(opened, sweep):
     browser = opened(sweep)
     show(browser, "heatmap")

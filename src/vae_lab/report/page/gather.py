@@ -24,7 +24,7 @@ def gather(sweep: Sweep, folder: Path) -> tuple[Page, bytes]:
     curves, block = packed([curves_of(run) for run in runs])
     shared = shared_settings(runs)
     page = Page(
-        title=printable(sweep.directory.resolve().name),
+        title=title(sweep.directory),
         subtitle=subtitle(sweep),
         chapters=chapters(sweep),
         keys=keys,
@@ -43,6 +43,11 @@ def shared_settings(runs: Sequence[Run]) -> dict[str, str]:
         return {}
     first = runs[0].overrides
     return {key: text(first, key) for key in first if all(text(run.overrides, key) == text(first, key) for run in runs)}
+
+
+def title(directory: Path) -> str:
+    """What a sweep is called: its directory's name. Several sweeps as one have no directory, but names."""
+    return printable(directory.resolve().name if directory.is_dir() else str(directory))
 
 
 def subtitle(sweep: Sweep) -> str:

@@ -38,7 +38,7 @@ def figures_of(runs: Sequence[Run], columns: Mapping[str, str]) -> list[Figure]:
 def entry(run: Run, keys: Sequence[Key], figures: Sequence[Figure], shared: Iterable[str], page: Path) -> Entry:
     """A run, its links relative to the folder ``page``."""
     result = run.result
-    rates = [None if math.isnan(rate) else rate for rate in result.figures_by_dimension("rate_dim")]
+    rates = [None if math.isnan(rate) else float(f"{rate:.4g}") for rate in result.figures_by_dimension("rate_dim")]
     return Entry(
         name=printable(run.name),
         label=label(run, [key.key for key in keys]),
@@ -88,7 +88,7 @@ def commands(run: Run) -> list[tuple[str, str]]:
         about = f"run={run.directory}"
         found.append(("See its latent space", shlex.join([*PYTHON, "vae_lab.latents", about])))
         found.append(("Diagnose it", shlex.join([*PYTHON, "vae_lab.diagnose", about])))
-    return [(title, command) for title, command in found if command]
+    return [(title, printable(command)) for title, command in found if command]
 
 
 def command_again(run: Path) -> str:
@@ -105,4 +105,4 @@ def pictures(run: Path, page: Path) -> list[tuple[str, str]]:
 
 def link(path: Path, page: Path) -> str:
     """A path as a link from the folder ``page``."""
-    return quote(Path(os.path.relpath(path, page)).as_posix())
+    return quote(os.fsencode(Path(os.path.relpath(path, page)).as_posix()))

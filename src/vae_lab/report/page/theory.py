@@ -16,8 +16,8 @@ def lines(runs: Iterable[Run]) -> list[Line]:
     """The best that a linear VAE can do at each rate: a line for each data set, σ² and number of latents."""
     found: dict[tuple[object, ...], list[Theory]] = {}
     for result in (run.result for run in runs):
-        if result.theory is not None and fixed(result):
-            theory = result.theory
+        theory = result.theory
+        if theory is not None and fixed(result) and max(theory.eigenvalues, default=0.0) > 0:
             about = round(theory.variance, 6), len(theory.rate_dim), tuple(np.round(theory.eigenvalues, 6))
             found.setdefault(about, []).append(theory)
     return [line(theories) for theories in found.values()]

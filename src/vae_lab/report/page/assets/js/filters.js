@@ -29,22 +29,35 @@ function chips(key, changed) {
   return element("fieldset", {}, element("legend", {}, key.title), ...made);
 }
 
-/** The chip of a value: it is pressed while its runs are shown. */
+/** The chip of a value: it is pressed while its runs are shown. A double click, or one with Shift, hides all others. */
 function chip(key, index, value, changed) {
-  const click = () => {
-    const hidden = state.hidden.get(key) ?? new Set();
-    if (!hidden.delete(index)) hidden.add(index);
-    state.hidden.set(key, hidden);
+  const made = element("button", { type: "button", className: "chip", title: `${key.key} = ${value}; Shift: this one only` });
+  made.append(element("i", { className: "swatch" }), element("span", {}, value));
+  made.onclick = (event) => {
+    (event.shiftKey ? showOnly : flip)(key, index);
     changed();
   };
-  const made = element("button", { type: "button", className: "chip", title: `${key.key} = ${value}`, onclick: click });
-  made.append(element("i", { className: "swatch" }), element("span", {}, value));
+  made.ondblclick = () => {
+    showOnly(key, index);
+    changed();
+  };
   made.update = () => {
-    const look = key === state.colour ? lookOf(key, index) : null;
     made.setAttribute("aria-pressed", String(!state.hidden.get(key)?.has(index)));
-    paintSwatch(made.firstChild, look);
+    paintSwatch(made.firstChild, key === state.colour ? lookOf(key, index) : null);
   };
   return made;
+}
+
+/** Hide the runs of a value, or show them again. */
+function flip(key, index) {
+  const hidden = state.hidden.get(key) ?? new Set();
+  if (!hidden.delete(index)) hidden.add(index);
+  state.hidden.set(key, hidden);
+}
+
+/** Hide the runs of all other values of a key. */
+function showOnly(key, index) {
+  state.hidden.set(key, new Set([...key.values.keys()].filter((other) => other !== index)));
 }
 
 /** Show how the runs of a value look; nothing where something else gives the colours. */
