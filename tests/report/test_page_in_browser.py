@@ -293,6 +293,7 @@ def test_names_and_values_are_shown_and_not_run(opened, tmp_path):
     assert browser.title == tmp_path.name
     assert browser.execute_script("return document.querySelectorAll('script').length") == 4
     assert browser.execute_script("return document.querySelectorAll('img').length") == 0
+    assert "<script>alert(1)<" in texts(browser, ".panel dd a")
     assert f"failed: {EVIL}" in texts(browser, ".panel dd")
     assert EVIL in texts(browser, ".chip span")
 

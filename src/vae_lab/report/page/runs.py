@@ -65,8 +65,8 @@ def entry(run: Run, keys: Sequence[Key], figures: Sequence[Figure], shared: Iter
 
 
 def label(run: Run, keys: Sequence[str]) -> str:
-    """The swept values of a run: ``beta=4, seed=0``; its name where nothing was swept."""
-    named = zip(short_names(keys), keys, strict=True)
+    """The swept values that a run has: ``beta=4, seed=0``; its name where there are none."""
+    named = [(name, key) for name, key in zip(short_names(keys), keys, strict=True) if key in run.overrides]
     return ", ".join(f"{name}={text(run.overrides, key)}" for name, key in named) or printable(run.name)
 
 

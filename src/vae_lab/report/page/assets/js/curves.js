@@ -70,10 +70,11 @@ function bandOf(runs, name) {
   return [{ kind: "band", ...outline, colour }, line];
 }
 
-/** The values of a run without its seed. */
+/** The values of a run without its seed, and without settings that it does not have. */
 function settingLabel(run) {
-  const shown = page.keys.map((key) => (key.key === SEED ? null : `${key.title}=${key.values[valueOf(run, key)]}`));
-  return shown.filter((text) => text !== null).join(", ") || "all seeds";
+  const values = page.keys.map((key) => [key, key.values[valueOf(run, key)]]);
+  const shown = values.filter(([key, value]) => key.key !== SEED && value !== "-");
+  return shown.map(([key, value]) => `${key.title}=${value}`).join(", ") || "all seeds";
 }
 
 /** The spreads of the chosen curve over runs; they are kept, since most filters leave whole settings. */

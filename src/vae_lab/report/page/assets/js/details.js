@@ -14,6 +14,7 @@ function ending(entry) {
   const took = entry.seconds === null ? "" : `, ${readable(entry.seconds, 1)} s`;
   const rows = [["status", entry.reason ? `${entry.status}: ${entry.reason}` : entry.status], ["collapse", entry.collapse]];
   rows.push(["length", `${entry.steps} steps${took}, seed ${entry.seed}`]);
+  rows.push(["directory", element("a", { href: `${entry.folder}/` }, entry.name)]);
   return [element("h4", {}, "How it ended"), list(rows)];
 }
 
@@ -29,7 +30,8 @@ function diagnosis(entry) {
 function differences(entry) {
   const own = entry.settings.length ? list(entry.settings) : element("p", {}, "Nothing: all settings are as the others have them.");
   const shared = page.shared.length ? [element("h4", {}, "Shared by all runs"), list(page.shared)] : [];
-  return [element("h4", {}, "What differs in its config"), own, ...shared];
+  const heading = page.runs.length > 1 ? "What differs in its config" : "Its settings";
+  return [element("h4", {}, heading), own, ...shared];
 }
 
 /** The commands about it, each with a button that copies it. */
