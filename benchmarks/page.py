@@ -123,13 +123,14 @@ def shown(browser: Any, page: Path) -> list[str]:
     browser.get(page.resolve().as_uri())
     while not browser.execute_script("return document.documentElement.dataset.ready"):
         time.sleep(0.05)
-    time.sleep(1)
     paint, ready = (
         browser.execute_script(f"return performance.getEntriesByName('{name}')[0].startTime")
         for name in ("first-contentful-paint", "ready")
     )
+    browser.execute_script("document.getElementById('curves').scrollIntoView()")
     lines = [f"first contentful paint after {paint:.0f} ms", f"curves drawn after {ready:.0f} ms"]
     for words in ("seeds as bands", "a line per run"):
+        time.sleep(1)  # what the step before has left to do is done
         clicks = [browser.execute_async_script(CLICK) for _ in range(CLICKS)]
         lines.append(f"filter, {words}: median {median(clicks):.0f} ms, slowest {max(clicks):.0f} ms of {CLICKS}")
         browser.execute_script(TOGGLE)

@@ -1,7 +1,6 @@
 /* Put together. Words stand in the file already; charts and table follow, and last the curves, once decompressed. */
 
-const AHEAD = "300px"; // how far below the window a panel is brought up to date at once
-const LATER = 300; // milliseconds after which the others are
+const LATER = 300; // milliseconds after which the panels out of view are brought up to date
 
 const panels = new Map([
   ["curves", drawCurves],
@@ -36,7 +35,7 @@ function watchPanels() {
     for (const { target, isIntersecting } of entries) inView[isIntersecting ? "add" : "delete"](target.id);
     drawStale(inView);
   };
-  const observer = new IntersectionObserver(seen, { rootMargin: `0px 0px ${AHEAD}` });
+  const observer = new IntersectionObserver(seen);
   for (const name of panels.keys()) observer.observe(document.getElementById(name));
 }
 
