@@ -4,7 +4,8 @@ import re
 import runpy
 from pathlib import Path
 
-MONITORING = Path(__file__).parents[1] / "benchmarks" / "monitoring.py"
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+MONITORING, PAGE = BENCHMARKS / "monitoring.py", BENCHMARKS / "page.py"
 
 
 def test_monitoring_prints_a_share_for_each_part(capsys):
@@ -15,3 +16,13 @@ def test_monitoring_prints_a_share_for_each_part(capsys):
         assert re.search(rf"^ *{part} +\d+\.\d\d s +\d+\.\d %", printed, re.MULTILINE), part
     assert "20 steps" in printed
     assert "10 passes" in printed
+
+
+def test_page_prints_its_size_and_its_times(tmp_path, capsys):
+    options = ["--runs", "12", "--points", "5", "--curves", "2", "--keep", str(tmp_path / "sweep")]
+    runpy.run_path(str(PAGE))["main"](options)
+    printed = capsys.readouterr().out
+    assert f"page: {tmp_path / 'sweep' / 'report.html'}" in printed
+    assert re.search(r"^made in \d+\.\d s", printed, re.MULTILINE)
+    assert re.search(r"^0\.\d\d MB for 12 runs$", printed, re.MULTILINE)
+    assert "first contentful paint after" in printed or "no Chromium" in printed

@@ -2,23 +2,26 @@
 
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 from vae_lab.checks import ArgumentError, choice, number
 from vae_lab.console import CommandLine, command, read_options
 from vae_lab.report.comparison import content
 from vae_lab.report.figures import rounded
 from vae_lab.report.matched import matched
-from vae_lab.report.show import finish
+from vae_lab.report.show import finish, show_sweep
 from vae_lab.report.table import Content, show
-from vae_lab.runs.find import find_sweep
+from vae_lab.runs.find import find_sweeps
 from vae_lab.runs.run import text
 from vae_lab.runs.setting import settings_of
 from vae_lab.runs.sweep import Sweep
 
-USAGE = """python -m vae_lab.report [sweep=DIR|latest] [format=text|markdown|latex] [match=KEY rate=R [baseline=V]]
+USAGE = """python -m vae_lab.report [sweep=DIR,...|latest] [format=text|markdown|latex] [match=KEY rate=R [baseline=V]]
 
-Prints the table of a sweep and writes its summary.csv and settings.csv again. It works while the sweep is running, too.
-  sweep     a sweep directory, or latest, which is the default
+Prints the table of a sweep and writes its page report.html, its pictures, summary.csv and settings.csv again. It works
+while the sweep is running, too.
+  sweep     a sweep directory, or latest, which is the default; what belongs to several, sweep=DIR1,DIR2, is written
+            into the working directory
   format    text, which is the default, markdown, or latex, which needs the package booktabs
   match     compares the values of KEY, such as model, by their distortion at the same rate
   rate      that rate, in nats per image; the distortion is interpolated between runs
@@ -49,11 +52,14 @@ def main(line: CommandLine) -> None:
     defaults = {"sweep": "latest", "format": "text", "match": "", "rate": "", "baseline": ""}
     options = read_options(line.overrides, defaults)
     form = choice("format", options["format"], ("text", "markdown", "latex"))
-    directory = find_sweep(options["sweep"])
+    directories = find_sweeps(options["sweep"])
     if form == "text" and not options["match"]:
-        finish(directory)
+        if len(directories) == 1:
+            finish(directories[0])
+        else:
+            show_sweep(Sweep.joined(directories), Path())
         return
-    sweep = Sweep.read(directory)
+    sweep = Sweep.read(directories[0]) if len(directories) == 1 else Sweep.joined(directories)
     for reason in sweep.skipped:
         print(f"skipped {reason}", file=sys.stderr)
     table = matched_content(sweep, options) if options["match"] else content(sweep.runs, sweep.keys)

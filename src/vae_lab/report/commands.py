@@ -28,6 +28,11 @@ def arguments_of(run: Path) -> list[str]:
     return [*options_of(run), *overrides]
 
 
+def again(run: Path) -> str:
+    """The command that makes a run again, as recorded."""
+    return shlex.join([*PYTHON, "vae_lab", *arguments_of(run)])
+
+
 def retry(arguments: Sequence[str], change: Mapping[str, Any]) -> str | None:
     """The command that runs the same again with a change; None where no such run can be composed.
 

@@ -9,6 +9,8 @@ from vae_lab.report.commands import after_run, after_sweep
 from vae_lab.report.comparison import content, runs_content
 from vae_lab.report.figures import cell
 from vae_lab.report.oracle import show_oracle
+from vae_lab.report.page.pictures import write_pictures
+from vae_lab.report.page.write import write_page
 from vae_lab.report.summary import setting_row, skipped_row, summary_row, write_csv
 from vae_lab.report.table import say, show_content
 from vae_lab.report.words import sentences
@@ -23,23 +25,31 @@ IN_ONE_LINE = ("ELBO", "KL (rate)", "distortion")
 
 
 def finish(directory: Path) -> str:
-    """Write ``summary.csv`` and ``settings.csv``, print table and words; returns what failed, empty if nothing."""
+    """Show a sweep, leave its files in its directory and name the next command; returns what failed, if anything."""
     sweep = Sweep.read(directory)
+    failed = show_sweep(sweep, directory)
+    seeded = any(len(setting.runs) > 1 for setting in settings_of(sweep.runs, sweep.keys))
+    if sweep.runs and (command := after_sweep(sweep, seeded)):
+        print(f"next: {command}")
+    return failed
+
+
+def show_sweep(sweep: Sweep, folder: Path) -> str:
+    """Print table and words, write tables, pictures and page into a folder; returns what failed, empty if nothing."""
     runs, keys = sweep.runs, sweep.keys
     say(f"skipped {reason}" for reason in sweep.skipped)
     if not runs:
-        return f"no run of {directory} left a result that can be read"
+        return f"no run of {sweep.directory} left a result that can be read"
     settings = settings_of(runs, keys)
     rows = [*(summary_row(run, keys) for run in runs), *map(skipped_row, sweep.skipped)]
-    written = write_tables(directory, {SUMMARY: rows, SETTINGS: [setting_row(setting) for setting in settings]})
+    written = write_tables(folder, {SUMMARY: rows, SETTINGS: [setting_row(setting) for setting in settings]})
     seeded = any(len(setting.runs) > 1 for setting in settings)
     show_content(content(runs, keys), SETTINGS if seeded else SUMMARY)
     say(sentences(runs, keys))
     if sweep.waiting:
         print(f"{sweep.waiting} of {len(sweep.record.jobs if sweep.record else [])} runs have not started.")
     print(written)
-    if command := after_sweep(sweep, seeded):
-        print(f"next: {command}")
+    print("\n".join(line for line in (write_pictures(sweep, folder), write_page(sweep, folder)) if line))
     failed = [run.name for run in runs if run.status in ("failed", STOPPED)]
     return f"{len(failed)} of {len(runs)} runs failed: {'; '.join(failed)}" if failed else ""
 

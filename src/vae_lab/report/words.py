@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from statistics import mean
+from typing import NamedTuple
 
 from vae_lab.report.cautions import cautions, endings
 from vae_lab.report.effects import batch_size_effect, prevented_collapses
@@ -12,15 +13,30 @@ from vae_lab.runs.sweep import SEED
 
 def sentences(runs: Sequence[Run], keys: Sequence[str]) -> list[str]:
     """Which runs collapsed, how that goes with each swept key, what prevented it, and what to beware of."""
+    found = summary(runs, keys)
+    return [*found.collapses, *found.effects, *found.cautions, *found.endings]
+
+
+class Summary(NamedTuple):
+    """The sentences of a sweep by what they are about; a line that begins with a blank belongs to the one before."""
+
+    collapses: Sequence[str]  # which runs collapsed, and how that goes with each swept key
+    effects: Sequence[str]  # what a change did
+    cautions: Sequence[str]  # what to beware of
+    endings: Sequence[str]  # which runs did not finish, and why
+
+
+def summary(runs: Sequence[Run], keys: Sequence[str]) -> Summary:
+    """What a sweep says, in words."""
     settings = settings_of(runs, keys)
     finished = [run for run in runs if run.finished]
     if not finished:
-        return endings(runs)
-    lines = [count(finished) if len(finished) > 1 else collapse(finished[0])]
-    if len(finished) > 1:
-        lines += [line for key in keys if key != SEED for line in by_value(finished, key)]
-        lines += prevented_collapses(settings) + batch_size_effect(settings)
-    return lines + cautions(finished, settings) + endings(runs)
+        return Summary([], [], [], endings(runs))
+    if len(finished) == 1:
+        return Summary([collapse(finished[0])], [], cautions(finished, settings), endings(runs))
+    by_key = [line for key in keys if key != SEED for line in by_value(finished, key)]
+    effects = prevented_collapses(settings) + batch_size_effect(settings)
+    return Summary([count(finished), *by_key], effects, cautions(finished, settings), endings(runs))
 
 
 def collapse(run: Run) -> str:

@@ -68,3 +68,12 @@ def find_sweep(sweep: str) -> Path:
     if found is None or not any(found.glob(f"*/{RESULT}")):
         raise ArgumentError("sweep", sweep, "holds no runs; make one: python -m vae_lab +experiment=collapse_sweep -m")
     return found
+
+
+def find_sweeps(sweeps: str) -> list[Path]:
+    """The sweep directories that a person names, with commas between them.
+
+    Raises:
+        ValueError: when one of them is none.
+    """
+    return [find_sweep(sweeps)] if Path(sweeps).is_dir() else [find_sweep(name) for name in sweeps.split(",")]

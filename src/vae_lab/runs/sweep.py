@@ -1,7 +1,7 @@
 """A sweep directory as an object, and ``sweep.json``, its record."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,6 +10,7 @@ from vae_lab.runs.records import Record, RecordError, read_record, write_record
 from vae_lab.runs.run import Run, text
 
 SEED = "seed"
+SWEPT_IN = "sweep"  # the key that tells runs of several sweeps apart
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +85,19 @@ class Sweep:
         runs.sort(key=lambda run: (jobs.get(run.name, len(jobs)), run.result.started, run.name))
         return cls(directory, record, runs, skipped)
 
+    @classmethod
+    def joined(cls, directories: Sequence[Path]) -> "Sweep":
+        """The runs of several sweeps as one, in which the sweep is one more swept key."""
+        names = distinct_names(directories)
+        sweeps = [cls.read(directory) for directory in directories]
+        runs = [within(run, name) for name, sweep in zip(names, sweeps, strict=True) for run in sweep.runs]
+        skipped = [
+            Skipped(f"{name}/{lost.name}", lost.problem)
+            for name, sweep in zip(names, sweeps, strict=True)
+            for lost in sweep.skipped
+        ]
+        return cls(Path(" and ".join(names)), None, runs, skipped)
+
     @property
     def keys(self) -> list[str]:
         """What was swept, seeds last: as the record says, and whatever else differs between the runs."""
@@ -97,3 +111,19 @@ class Sweep:
         """How many jobs have not begun."""
         begun = {path.parent.name for path in self.directory.glob(f"*/{RESULT}")}
         return len(set(self.record.jobs) - begun) if self.record else 0
+
+
+def distinct_names(directories: Sequence[Path]) -> list[str]:
+    """What to call sweeps: by their last folder, by their whole paths where two of those are the same.
+
+    Example:
+        >>> distinct_names([Path("multirun/a"), Path("multirun/b")])
+        ['a', 'b']
+    """
+    names = [directory.resolve().name for directory in directories]
+    return names if len(set(names)) == len(names) else [str(directory) for directory in directories]
+
+
+def within(run: Run, sweep: str) -> Run:
+    """A run with the name of its sweep among its overrides."""
+    return replace(run, result=replace(run.result, overrides={SWEPT_IN: sweep, **run.overrides}))
