@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
 
-BLUE = "#0072B2"  # safe for the colour-blind (Okabe & Ito)
+from vae_lab.figures.style import BLUE
 
 
 def draw(steps: Sequence[int], curves: Mapping[str, Sequence[float]]) -> Figure:

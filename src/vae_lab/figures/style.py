@@ -3,7 +3,12 @@
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#666666"  # Okabe & Ito
+OKABE_ITO = (  # the last, their yellow, is darker here
+    *("#0072B2", "#D55E00", "#009E73", "#CC79A7"),
+    *("#E69F00", "#56B4E9", "#000000", "#B8A500"),
+)
+BLUE, ORANGE, GREEN = OKABE_ITO[:3]
+GREY = "#666666"
 CLASSES = (  # ten that can be told apart (Petroff 2021)
     *("#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6"),
     *("#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd"),

@@ -7,7 +7,8 @@ from matplotlib import colormaps
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#B8A500")
+from vae_lab.figures.style import OKABE_ITO
+
 DASHES = ("-", "--", ":")  # of the first eight names, the next eight, and those after
 LIGHT_END = 0.85  # of viridis: what lies above does not stand out from white
 MOST_NAMED = 16  # values in a legend

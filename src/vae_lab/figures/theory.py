@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#666666"  # safe for the colour-blind (Okabe & Ito)
+from vae_lab.figures.style import BLUE, GREY, ORANGE
 
 
 def draw(
