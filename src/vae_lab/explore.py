@@ -77,13 +77,13 @@ def write(run: Path, file: Path, model: "VAE", scene: "Scene") -> None:
 
 def show(run: Path, port: int, opens: bool, load: "tuple[VAE, Scene]") -> None:
     """Serve the page until Ctrl-C."""
-    from vae_lab.explorer.live import explore, open_port
+    from vae_lab.explorer.live import explorer, open_port
 
     listener, address = open_port(port)
     print(f"{run}: {address} (Ctrl-C ends it)", flush=True)
     if opens:
         webbrowser.open(address)
-    explore(*load, listener)
+    explorer(*load, listener).run(sockets=[listener])
 
 
 def main(line: CommandLine) -> None:

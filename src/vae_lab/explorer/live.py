@@ -5,12 +5,13 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+import uvicorn
 from numpy.typing import NDArray
 
 from vae_lab.explorer.page import document
 from vae_lab.explorer.pixels import to_bytes
 from vae_lab.explorer.scene import Scene
-from vae_lab.explorer.server import NAMES, application, listening, serve
+from vae_lab.explorer.server import NAMES, application, listening, server
 from vae_lab.models import VAE
 
 MANY_PIXELS = 10_000  # values of an image from which on two threads are faster than one
@@ -36,9 +37,9 @@ def open_port(port: int) -> tuple[socket.socket, str]:
     return listener, f"http://{host}:{found}/"
 
 
-def explore(model: VAE, scene: Scene, listener: socket.socket) -> None:
-    """Serve the page of a scene until a signal ends it."""
+def explorer(model: VAE, scene: Scene, listener: socket.socket) -> uvicorn.Server:
+    """The server of the page of a scene; ``run(sockets=[listener])`` goes on until a signal ends it."""
     port = listener.getsockname()[1]
     connect = " ".join(["'self'", *(f"ws://{name}:{port}" for name in NAMES)])
     page = document(scene.content(), connect)
-    serve(application(page, decoding(model, scene), model.latent_dim, port), listener)
+    return server(application(page, decoding(model, scene), model.latent_dim, port))

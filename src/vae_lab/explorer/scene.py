@@ -16,6 +16,7 @@ from vae_lab.latent_space import Posteriors, posteriors
 from vae_lab.models import VAE
 
 POINTS = 2000  # of the scatter: more would only cover each other
+LEAST_STDDEV = 1e-6  # that float16 tells from 0
 THUMBNAIL_BYTES = 1_600_000  # of all thumbnails together, before they are packed
 
 
@@ -64,7 +65,7 @@ class Scene:
             "labels": None if found.labels is None else found.labels.tolist(),
             "rate": block(found.rate.sum(1)),
             "mean": block(found.mean),
-            "stddev": block(found.stddev),
+            "stddev": block(found.stddev.clamp(min=LEAST_STDDEV)),
             "priorMean": block(self.prior_mean),
             "priorFactor": block(self.prior_factor, "float32"),
             "thumbnails": block(self.thumbnails),

@@ -81,17 +81,23 @@ def application(page: str, decode: Decode, latent_dim: int, port: int) -> Starle
         newest: Newest[bytes] = Newest()
         answers = asyncio.create_task(send_pictures(socket, newest, worker, decode))
         try:
-            while understood(message := await socket.receive_bytes(), latent_dim):
-                newest.put(message)
-            await socket.close(NOT_UNDERSTOOD)
-        except (WebSocketDisconnect, KeyError):  # a KeyError: it sent text
-            pass
+            await keep_newest(socket, newest, latent_dim)
         finally:
             answers.cancel()
 
     app = Starlette(routes=[Route("/", show), WebSocketRoute("/decode", answer)])
     app.add_middleware(OwnPageOnly, port=port)
     return app
+
+
+async def keep_newest(socket: WebSocket, newest: Newest[bytes], latent_dim: int) -> None:
+    """Put each message into the slot until the page leaves, or says what makes no sense."""
+    while (message := await socket.receive())["type"] == "websocket.receive":
+        content = message.get("bytes")
+        if content is None or not understood(content, latent_dim):
+            await socket.close(NOT_UNDERSTOOD)
+            return
+        newest.put(content)
 
 
 def understood(message: bytes, latent_dim: int) -> bool:
@@ -133,8 +139,8 @@ def listening(port: int) -> socket.socket:
     return found
 
 
-def serve(app: ASGIApp, listener: socket.socket) -> None:
-    """Answer requests until a signal ends it."""
+def server(app: ASGIApp) -> uvicorn.Server:
+    """What answers requests, quietly; ``run(sockets=[...])`` goes on until a signal ends it."""
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -146,4 +152,4 @@ def serve(app: ASGIApp, listener: socket.socket) -> None:
         ws_per_message_deflate=False,  # pixels of a loopback: packing them only takes time
         timeout_graceful_shutdown=1,  # seconds; an open page is no reason to stay
     )
-    uvicorn.Server(config).run(sockets=[listener])
+    return uvicorn.Server(config)
