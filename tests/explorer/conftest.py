@@ -87,12 +87,11 @@ class Page:
         media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
         chromium.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
         chromium.get_log("browser")
+        listen = "window.painted = []; document.addEventListener('painted', (event) => painted.push(event.detail), true);"
+        script = chromium.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": listen})
         chromium.get(address)
-        self.run(
-            "window.painted = [];"
-            "document.getElementById('picture').addEventListener('painted', (event) => painted.push(event.detail));"
-        )
-        self.wait("document.getElementById('picture').width !== 300")
+        chromium.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", script)
+        self.wait("painted.length")
 
     def run(self, script, *arguments):
         return self.chromium.execute_script(script, *arguments)
@@ -122,18 +121,24 @@ class Page:
     def settle(self):
         """Wait until no new picture comes; the position (D,) of the last one."""
         count = -1
-        while count != (count := self.run("return painted.length")) or not count:
+        while count != (count := self.run("return painted.length")):
             time.sleep(0.2)
         return np.array(self.run("return painted.at(-1)"))
 
+    def pixels(self, name):
+        """The pixels (H, W, 3) of a canvas."""
+        width, height, values = self.run(
+            "const { width, height } = arguments[0];"
+            "const copy = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true });"
+            "copy.drawImage(arguments[0], 0, 0);"
+            "return [width, height, Array.from(copy.getImageData(0, 0, width, height).data)]",
+            self.element(name),
+        )
+        return np.array(values).reshape(height, width, 4)[..., :3]
+
     def picture(self):
         """The picture's bytes (H, W, 3)."""
-        values = self.run(
-            "const canvas = document.getElementById('picture');"
-            "const { data, width, height } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);"
-            "return [Array.from(data), width, height]"
-        )
-        return np.array(values[0]).reshape(values[2], values[1], 4)[..., :3]
+        return self.pixels("picture")
 
     def set(self, name, value, event="input"):
         """Move a slider, or choose an option."""
