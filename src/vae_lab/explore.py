@@ -2,7 +2,7 @@
 
 import shlex
 import webbrowser
-from importlib.util import find_spec
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,12 +60,11 @@ def gather(run: Path, split: str, dims: str, modules: list[str]) -> "tuple[VAE, 
     return model, scene_of(model, data, split, chosen, about(run))
 
 
-def write(run: Path, file: Path, model: "VAE", scene: "Scene") -> None:
-    """Write the page with the decoder inside it."""
+def write(file: Path, model: "VAE", scene: "Scene", live: str) -> None:
+    """Write the page with the decoder inside it; ``live`` is the command for what cannot be written."""
     from vae_lab.explorer.export import export
     from vae_lab.explorer.network import NoForm
 
-    live = shlex.join(["python", "-m", "vae_lab.explore", f"run={run}"])
     try:
         done = export(model, scene, file)
     except NoForm as error:
@@ -75,17 +74,6 @@ def write(run: Path, file: Path, model: "VAE", scene: "Scene") -> None:
         print(f"rounding the weights changes a pixel by at most {done.difference:.2f} of 255 levels")
 
 
-def show(run: Path, port: int, opens: bool, load: "tuple[VAE, Scene]") -> None:
-    """Serve the page until Ctrl-C."""
-    from vae_lab.explorer.live import explorer, open_port
-
-    listener, address = open_port(port)
-    print(f"{run}: {address} (Ctrl-C ends it)", flush=True)
-    if opens:
-        webbrowser.open(address)
-    explorer(*load, listener).run(sockets=[listener])
-
-
 def main(line: CommandLine) -> None:
     """The command."""
     options = read_options(line.overrides, OPTIONS)
@@ -93,13 +81,21 @@ def main(line: CommandLine) -> None:
     opens = choice("open", options["open"], ("true", "false")) == "true"
     port = whole("port", options["port"], high=LARGEST_PORT)
     run = find_run(options["run"])
-    if not options["file"]:
-        check_extra()
-    loaded = gather(run, options["split"], options["dims"], line.modules)
+    about_the_page = (run, options["split"], options["dims"], line.modules)
     if options["file"]:
-        write(run, Path(options["file"]).expanduser(), *loaded)
-    else:
-        show(run, port, opens, loaded)
+        live = shlex.join(["python", "-m", "vae_lab.explore", *line.shared, f"run={run}"])
+        write(Path(options["file"]).expanduser(), *gather(*about_the_page), live)
+        return
+
+    check_extra()
+    from vae_lab.explorer.live import explorer, open_port
+
+    listener, address = open_port(port)
+    server = explorer(*gather(*about_the_page), listener)
+    print(f"{run}: {address} (Ctrl-C ends it)", flush=True)
+    if opens:
+        webbrowser.open(address)
+    server.run(sockets=[listener])
 
 
 def check_extra() -> None:
@@ -109,8 +105,11 @@ def check_extra() -> None:
         ConfigError: saying what to install.
     """
     for name in EXTRA:
-        if find_spec(name) is None:
-            raise ConfigError(f"the page needs {name}: pip install 'vae_lab[explore]'; file=FILE.html needs no more")
+        try:
+            import_module(name)
+        except ModuleNotFoundError as error:
+            message = f"the page needs {name}: pip install 'vae_lab[explore]'; file=FILE.html needs no more"
+            raise ConfigError(message) from error
 
 
 if __name__ == "__main__":

@@ -87,7 +87,9 @@ class Page:
         media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
         chromium.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
         chromium.get_log("browser")
-        listen = "window.painted = []; document.addEventListener('painted', (event) => painted.push(event.detail), true);"
+        listen = (
+            "window.painted = []; document.addEventListener('painted', (event) => painted.push(event.detail), true);"
+        )
         script = chromium.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": listen})
         chromium.get(address)
         chromium.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", script)
@@ -100,7 +102,9 @@ class Page:
         """Wait until a JavaScript expression is true."""
         from selenium.webdriver.support.ui import WebDriverWait
 
-        WebDriverWait(self.chromium, 20, poll_frequency=0.02).until(lambda _: self.run(f"return {condition}"), condition)
+        WebDriverWait(self.chromium, 20, poll_frequency=0.02).until(
+            lambda _: self.run(f"return {condition}"), condition
+        )
 
     def element(self, name):
         return self.chromium.find_element("id", name)
@@ -168,4 +172,3 @@ def visit(chromium):
         assert page.complaints() == []
         page.chromium.get("about:blank")
         page.chromium.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-

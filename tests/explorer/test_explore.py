@@ -1,6 +1,5 @@
 """The command: what it prints, how it ends, what it refuses."""
 
-import os
 import re
 import signal
 import socket
@@ -10,21 +9,34 @@ import urllib.request
 
 import pytest
 
+from vae_lab.console import command
+from vae_lab.explore import USAGE, main
+
 SHORT = ("trainer.max_steps=20", "trainer.val_check_interval=10", "metrics.test.nll.k=2")
 
 
-def start(*arguments, cwd, **variables):
+def start(*arguments, cwd):
     """The command in a process of its own."""
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    command = [sys.executable, "-m", "vae_lab.explore", *arguments]
-    return subprocess.Popen(command, cwd=cwd, env=os.environ | variables, **pipes)
+    return subprocess.Popen([sys.executable, "-m", "vae_lab.explore", *arguments], cwd=cwd, **pipes)
 
 
-def call(*arguments, cwd, **variables):
-    """Exit code and what it printed."""
-    process = start(*arguments, cwd=cwd, **variables)
-    out, err = process.communicate(timeout=120)
-    return process.returncode, out, err
+@pytest.fixture
+def call(tmp_path, monkeypatch, capsys):
+    """The command inside this process, in an empty directory: exit code, and what it printed."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        monkeypatch.setattr("sys.argv", ["explore", *arguments])
+        code = 0
+        try:
+            command(main, USAGE)
+        except SystemExit as stop:
+            code = stop.code
+        out, err = capsys.readouterr()
+        return (1, out, f"{err}{code}\n") if isinstance(code, str) else (code, out, err)
+
+    return run
 
 
 @pytest.mark.parametrize(("number", "words"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "terminated")])
@@ -44,23 +56,23 @@ def test_it_serves_until_a_signal_ends_it(trained, tmp_path, number, words):
         )
         assert line.recv(4096).startswith(b"HTTP/1.1 101")
         process.send_signal(number)
-        out, err = process.communicate(timeout=10)
+        out, err = process.communicate(timeout=30)
     assert (process.returncode, out) == (128 + number, "")
     assert err.startswith(words)
     assert len(err.splitlines()) == 1
 
 
-def test_a_port_in_use_is_one_line(trained, tmp_path):
+def test_a_port_in_use_is_one_line(trained, call):
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        code, out, err = call(f"run={trained}", f"port={port}", cwd=tmp_path)
+        code, out, err = call(f"run={trained}", f"port={port}")
     assert (code, out) == (1, "")
     assert err.startswith(f"error: port={port}: cannot be opened (Address already in use)")
     assert len(err.splitlines()) == 1
 
 
-def test_the_file_is_written(trained, tmp_path):
-    code, out, err = call(f"run={trained}", "file=page.html", "dims=2,0", cwd=tmp_path)
+def test_the_file_is_written(trained, tmp_path, call):
+    code, out, err = call(f"run={trained}", "file=page.html", "dims=2,0")
     assert (code, err) == (0, "")
     assert f"page: {tmp_path / 'page.html'} (" in out
     assert "weights as float16" in out
@@ -85,28 +97,21 @@ def test_the_file_is_written(trained, tmp_path):
         ("run=nowhere", "run=nowhere: no such directory"),
     ],
 )
-def test_mistakes_are_one_line(trained, tmp_path, argument, message):
+def test_mistakes_are_one_line(trained, call, argument, message):
     run = [] if argument.startswith("run=") else [f"run={trained}"]
-    code, out, err = call(*run, argument, cwd=tmp_path)
+    code, out, err = call(*run, argument)
     assert (code, out) == (1, "")
     assert err.startswith(f"error: {message}")
     assert len(err.splitlines()) == 1
 
 
 @pytest.mark.parametrize("name", ["starlette", "uvicorn", "websockets"])
-def test_a_missing_extra_is_one_line_and_the_file_needs_none(trained, tmp_path, name):
-    (tmp_path / "sitecustomize.py").write_text(
-        "import sys\n"
-        "class Gone:\n"
-        "    def find_spec(self, name, path=None, target=None):\n"
-        f"        if name.partition('.')[0] == {name!r}: raise ModuleNotFoundError(name=name)\n"
-        "sys.meta_path.insert(0, Gone())\n"
-    )
-    path = os.pathsep.join(filter(None, [str(tmp_path), os.environ.get("PYTHONPATH", "")]))
-    code, _, err = call(f"run={trained}", cwd=tmp_path, PYTHONPATH=path)
+def test_a_missing_extra_is_one_line_and_the_file_needs_none(trained, call, monkeypatch, name):
+    monkeypatch.setitem(sys.modules, name, None)
+    code, _, err = call(f"run={trained}")
     assert code == 1
     assert err == f"error: the page needs {name}: pip install 'vae_lab[explore]'; file=FILE.html needs no more\n"
-    assert call(f"run={trained}", "file=page.html", cwd=tmp_path, PYTHONPATH=path)[0] == 0
+    assert call(f"run={trained}", "file=page.html")[0] == 0
 
 
 OWN = """
@@ -125,9 +130,9 @@ def train(place, *arguments):
     subprocess.run(command, cwd=place, check=True, capture_output=True)
 
 
-def test_what_reads_pixels_is_not_written_but_shown(tmp_path):
+def test_what_reads_pixels_is_not_written_but_shown(tmp_path, call):
     train(tmp_path, "decoder=pixelcnn", "model.latent_dim=2")
-    code, _, err = call("run=run", "file=page.html", cwd=tmp_path)
+    code, _, err = call("run=run", "file=page.html")
     assert code == 1
     assert err == (
         "error: file=page.html: PixelCNN cannot be written into a page; "
@@ -136,20 +141,21 @@ def test_what_reads_pixels_is_not_written_but_shown(tmp_path):
     assert not (tmp_path / "page.html").exists()
 
 
-def test_an_own_network_is_shown_and_not_taken_for_its_base(tmp_path):
+def test_an_own_network_is_shown_and_not_taken_for_its_base(tmp_path, call, monkeypatch):
     (tmp_path / "my_nets.py").write_text(OWN)
     (tmp_path / "mine" / "decoder").mkdir(parents=True)
     (tmp_path / "mine" / "decoder" / "mine.yaml").write_text("_target_: my_nets.Mine\nhidden: [8]\n")
     train(tmp_path, "--config-dir", "mine", "--allow", "my_nets", "decoder=mine")
-    code, _, err = call("run=run", cwd=tmp_path)
+    code, _, err = call("run=run")
     assert code == 1
     assert "allow a module of your own by --allow NAME" in err
-    code, _, err = call("run=run", "--allow", "my_nets", "file=page.html", cwd=tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    code, _, err = call("run=run", "--allow", "my_nets", "file=page.html")
     assert code == 1
     assert "Mine cannot be written into a page" in err
     assert "python -m vae_lab.explore --allow=my_nets run=run" in err
     process = start("run=run", "--allow", "my_nets", cwd=tmp_path)
     assert "http://127.0.0.1:" in process.stdout.readline()
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=20)
+    process.communicate(timeout=60)
     assert process.returncode == 130

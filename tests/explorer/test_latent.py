@@ -59,7 +59,9 @@ def test_the_nearest_posterior_is_that_of_the_least_mahalanobis_distance(call):
 
 def test_densities_are_those_of_torch(call):
     mean, stddev, z = draw(DIMS, seed=6), draw(DIMS, seed=7).exp(), draw(DIMS, seed=8)
-    assert call("logPosterior", z, mean, stddev) == pytest.approx(float(Independent(Normal(mean, stddev), 1).log_prob(z)))
+    assert call("logPosterior", z, mean, stddev) == pytest.approx(
+        float(Independent(Normal(mean, stddev), 1).log_prob(z))
+    )
     for prior in (StandardNormal(), AR1(delta=2.0, latent_dim=DIMS, steps=3)):
         mean, factor = moments(prior, DIMS)
         found = call("logPrior", z, mean, factor.flatten())
