@@ -91,11 +91,12 @@ def main(line: CommandLine) -> None:
     from vae_lab.explorer.live import explorer, open_port
 
     listener, address = open_port(port)
-    server = explorer(*gather(*about_the_page), listener)
-    print(f"{run}: {address} (Ctrl-C ends it)", flush=True)
-    if opens:
-        webbrowser.open(address)
-    server.run(sockets=[listener])
+    with listener:
+        server = explorer(*gather(*about_the_page), listener)
+        print(f"{run}: {address} (Ctrl-C ends it)", flush=True)
+        if opens:
+            webbrowser.open(address)
+        server.run(sockets=[listener])
 
 
 def check_extra() -> None:
