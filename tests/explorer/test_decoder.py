@@ -5,9 +5,12 @@ import pytest
 import torch
 
 from vae_lab.data import Npz
+from vae_lab.elbo.likelihoods import Bernoulli
 from vae_lab.explorer import export
+from vae_lab.explorer.network import Layer, NoForm, layers_of
 from vae_lab.explorer.page import asset
 from vae_lab.explorer.pixels import to_bytes
+from vae_lab.networks import LinearDecoder
 
 POINTS = 100
 DECODERS = {
@@ -84,3 +87,30 @@ def test_weights_that_float16_cannot_hold_are_kept_as_float32(chromium, tmp_path
 def test_float64_models_are_written(chromium, tmp_path, make):
     model, scene = make("model.latent_dim=3")
     assert check(chromium, tmp_path, model.double(), scene).precision == "float16"
+
+
+def test_a_person_registers_the_layers_of_an_own_decoder(chromium, tmp_path, make):
+    class Doubled(LinearDecoder):
+        def forward(self, z):
+            return super().forward(2 * z)
+
+    model, scene = make("model.latent_dim=3")
+    model.decoder = Doubled((1, 8, 8), latent_dim=3)
+    with pytest.raises(NoForm, match="Doubled cannot be written into a page"):
+        export(model, scene, tmp_path / "page.html")
+
+    @layers_of.register
+    def _(decoder: Doubled) -> list[Layer]:
+        return [Layer("linear", 2 * decoder.weight, decoder.bias)]
+
+    check(chromium, tmp_path, model, scene)
+
+
+def test_an_own_likelihood_is_not_taken_for_its_base(tmp_path, make):
+    class Mine(Bernoulli):
+        pass
+
+    model, scene = make("model.latent_dim=3")
+    model.likelihood = Mine()
+    with pytest.raises(NoForm, match="Mine cannot be written into a page"):
+        export(model, scene, tmp_path / "page.html")

@@ -11,7 +11,7 @@ import re
 from importlib.resources import files
 from typing import Any
 
-SCRIPTS = ("decoder.js", "live.js", "latent.js", "plane.js", "gallery.js", "explorer.js")
+SCRIPTS = ("decoder.js", "live.js", "latent.js", "ground.js", "plane.js", "gallery.js", "explorer.js")
 
 
 def asset(name: str) -> str:
