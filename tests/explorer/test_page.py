@@ -1,5 +1,7 @@
 """The page, live and as a file, driven in Chromium."""
 
+import time
+
 import numpy as np
 import pytest
 import torch
@@ -198,6 +200,7 @@ def test_a_decoder_that_reads_pixels_follows_on_release(visit, serve, make):
     actions = ActionChains(page.chromium, duration=20)
     actions.move_to_element_with_offset(page.element("plane"), 40, 40).click_and_hold()
     actions.move_by_offset(20, 20).move_by_offset(20, 20).perform()
+    time.sleep(1)  # time enough for a picture, were one asked for
     assert page.run("return painted.length") == count
     actions.release().perform()
     page.wait(f"painted.length === {count + 1}")
