@@ -25,9 +25,12 @@ FLOORS = [  # from the ground up: each may import those that stand before it
         "latent_space",
         "linear_theory",
     ),
-    *("figures", "gallery", "callbacks", "runs", "console", "training", "sweep", "report"),
+    *("figures", "gallery", "callbacks", "runs", "console", "training", "explorer", "sweep", "report"),
 ]
-DOORS = ("__init__", "__main__", "cli", "diagnose", "evaluate", "theory", "preview", "latents", "list", "dashboard")
+DOORS = (
+    *("__init__", "__main__", "cli", "diagnose", "evaluate", "explore"),
+    *("theory", "preview", "latents", "list", "dashboard"),
+)
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 
