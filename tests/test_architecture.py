@@ -14,6 +14,7 @@ FLOORS = [  # from the ground up: each may import those that stand before it
     *(
         "checks",
         "noise",
+        "files",
         "endings",
         "diagnosis",
         "config",

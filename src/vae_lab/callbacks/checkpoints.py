@@ -1,17 +1,29 @@
-"""Checkpoints: ``last`` and ``previous`` at each validation, ``best`` among those after all schedules have ended."""
+"""Checkpoints: ``last`` and ``previous``, from which a run goes on, and ``best`` among those after all schedules."""
 
 import os
 import shutil
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
+from torch.optim.lr_scheduler import LambdaLR
 from typing_extensions import override
+
+from vae_lab.files import settle
+
+LAST, PREVIOUS, BEST = "last.ckpt", "previous.ckpt", "best.ckpt"
+NEW, NEW_BEST = "new.ckpt", "new_best.ckpt"  # while they are being written
+MOST_SECONDS = 60.0  # from one checkpoint to the next: what a run that is killed loses at most
 
 
 class Checkpoints(Callback):
     """Writes checkpoints of tensors and primitives, each first under another name, so that none is ever half there.
+
+    ``last`` is written at each validation, and between two steps when the one before is ``MOST_SECONDS`` old: then
+    nothing is pending, every curve has its row and every callback has judged. A trainer that is given it as
+    ``ckpt_path`` goes on as if it had never stopped.
 
     ``best`` has the lowest validation loss, the run's own objective at its final coefficients: what was measured before
     ``eligible_from`` cannot be best, or a transient before the collapse would be picked.
@@ -20,11 +32,19 @@ class Checkpoints(Callback):
         directory: where to write.
         eligible_from: the step at which all schedules have ended.
         recipe: primitives to store with the weights, enough to build the model again.
+        clock: says how many seconds the run has taken so far, to store with the weights; 0 unless told.
     """
 
-    def __init__(self, directory: Path, eligible_from: float, recipe: dict[str, Any]) -> None:
-        self.directory, self.eligible_from, self.recipe = directory, eligible_from, recipe
+    def __init__(
+        self,
+        directory: Path,
+        eligible_from: float,
+        recipe: dict[str, Any],
+        clock: Callable[[], float] = float,
+    ) -> None:
+        self.directory, self.eligible_from, self.recipe, self.clock = directory, eligible_from, recipe, clock
         self.history: list[tuple[int, float]] = []  # (step, validation loss), eligible ones only
+        self.written = time.monotonic()
 
     @property
     def best_step(self) -> int | None:
@@ -34,7 +54,28 @@ class Checkpoints(Callback):
 
     @override
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        checkpoint["vae_lab"] = self.recipe
+        checkpoint["vae_lab"] = self.recipe | {"seconds": self.clock()}
+
+    @override
+    def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        between_steps(checkpoint["loops"]["fit_loop"], checkpoint["global_step"], trainer.max_steps)
+        for schedule in checkpoint["lr_schedulers"]:  # their form is the config's, which may have a new length
+            if "lr_lambdas" in schedule:
+                schedule["lr_lambdas"] = [None] * len(schedule["lr_lambdas"])
+
+    @override
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.written = time.monotonic()
+        for schedule in (config.scheduler for config in trainer.lr_scheduler_configs):
+            if isinstance(schedule, LambdaLR):  # the rate of the next step, by the length that the run has now
+                groups = zip(schedule.optimizer.param_groups, schedule.base_lrs, schedule.lr_lambdas, strict=True)
+                for group, base, factor in groups:
+                    group["lr"] = base * factor(schedule.last_epoch)
+
+    @override
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        if time.monotonic() - self.written > MOST_SECONDS:
+            self.save(trainer)
 
     @override
     def on_train_batch_end(
@@ -50,17 +91,18 @@ class Checkpoints(Callback):
             self.history.append((step, float(trainer.callback_metrics["val/loss"])))
         self.save(trainer, is_best=self.best_step == step)
 
-    def save(self, trainer: Trainer, is_best: bool) -> None:
+    def save(self, trainer: Trainer, is_best: bool = False) -> None:
         """Write ``last``, after moving the one before to ``previous``; copy it to ``best`` when it is."""
-        last, new = self.directory / "last.ckpt", self.directory / "new.ckpt"
+        last, new = self.directory / LAST, self.directory / NEW
         trainer.save_checkpoint(new)
         if is_best:
-            copy = self.directory / "new_best.ckpt"
+            copy = self.directory / NEW_BEST
             shutil.copyfile(new, copy)
-            os.replace(copy, self.directory / "best.ckpt")
+            settle(copy, self.directory / BEST)
         if last.exists():
-            os.replace(last, self.directory / "previous.ckpt")
-        os.replace(new, last)
+            os.replace(last, self.directory / PREVIOUS)
+        settle(new, last)
+        self.written = time.monotonic()
 
     @override
     def state_dict(self) -> dict[str, Any]:
@@ -69,6 +111,23 @@ class Checkpoints(Callback):
     @override
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.history = [(step, loss) for step, loss in state_dict["history"]]
+
+
+def between_steps(progress: dict[str, Any], step: int, max_steps: int) -> None:
+    """Make Lightning's record of its loops say that ``step`` batches are done and the next one has not begun.
+
+    That is what it records at the end of a training batch. From there it goes on with the next batch, whatever the
+    validation interval is. From what it records elsewhere it would validate again, count a batch twice, or log the
+    curves one step off. After the last step the record is that of a training that has ended.
+    """
+    batches = progress["epoch_loop.batch_progress"]
+    done = {"ready": step, "started": step, "processed": step, "completed": step - 1}
+    batches.update(total=done, current=dict(done), is_last_batch=False)
+    progress["epoch_loop.state_dict"]["_batches_that_stepped"] = step - 1
+    if step >= max_steps:
+        progress["epoch_loop.state_dict"]["_batches_that_stepped"] = step
+        for epochs in progress["epoch_progress"].values():
+            epochs.update(processed=1, completed=1)
 
 
 def still_falling(history: Sequence[tuple[int, float]], max_steps: int) -> bool | None:

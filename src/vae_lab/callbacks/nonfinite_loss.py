@@ -26,8 +26,12 @@ class NonFiniteLoss(Callback):
     """
 
     @override
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        self.first_bad = torch.full((), torch.inf)
+
+    @override
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self.first_bad = torch.full((), torch.inf, device=pl_module.device)
+        self.first_bad = self.first_bad.to(pl_module.device)
 
     @override
     def on_train_batch_end(
@@ -51,3 +55,11 @@ class NonFiniteLoss(Callback):
         step = self.first_bad.item()
         if step != torch.inf:
             raise Diverged(int(step))
+
+    @override
+    def state_dict(self) -> dict[str, Any]:
+        return {"first_bad": self.first_bad.item()}
+
+    @override
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.first_bad = torch.tensor(state_dict["first_bad"])

@@ -42,8 +42,8 @@ class StepProgress(ProgressBar):
         if sys.stdout.isatty():
             layout = "{desc} {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{remaining} left{postfix}]"
             self.bar = tqdm(
-                total=int(trainer.max_steps), desc=self.label or "training", file=sys.stdout, leave=False,
-                dynamic_ncols=True, bar_format=layout,
+                total=int(trainer.max_steps), initial=trainer.global_step, desc=self.label or "training",
+                file=sys.stdout, leave=False, dynamic_ncols=True, bar_format=layout,
             )  # fmt: skip
 
     @override

@@ -234,8 +234,8 @@ class ImageData(LightningDataModule):
         return min(len(indices) for name in ("val", "test") for indices in self.eval_cuts(name))
 
     def train_dataloader(self) -> "Batches":
-        assert self.trainer is not None
-        return Batches(partial(self.train_stream, self.trainer.max_steps))
+        assert self.trainer is not None  # a run that goes on begins with the batch of its next step
+        return Batches(partial(self.train_stream, self.trainer.max_steps, self.trainer.global_step))
 
     def val_dataloader(self) -> "Batches":
         return Batches(partial(self.eval_stream, "val"))

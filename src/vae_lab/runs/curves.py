@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from vae_lab.checks import ArgumentError, one_line
+from vae_lab.files import put_whole
 from vae_lab.runs.names import CURVES
-from vae_lab.runs.records import RecordError, write_whole
+from vae_lab.runs.records import RecordError
 
 STEP = "step"
 EXTRA = ""  # holds what a row has beyond the columns
@@ -46,7 +47,7 @@ class CurveFile:
         self.path = directory / CURVES
         content = self.path.read_bytes() if self.path.is_file() else b""
         if content != whole_lines(content):
-            write_whole(self.path, whole_lines(content))
+            put_whole(self.path, whole_lines(content))
         self.columns, _ = read_rows(self.path)
 
     def append(self, step: int, figures: Mapping[str, float]) -> None:
@@ -67,7 +68,7 @@ class CurveFile:
     def rewrite(self, rows: Iterable[Row]) -> None:
         """Replace the file by one with these rows, in one step."""
         header = dict(zip(self.columns, self.columns, strict=True))
-        write_whole(self.path, as_lines([header, *rows], self.columns))
+        put_whole(self.path, as_lines([header, *rows], self.columns))
 
 
 def column(name: str) -> str:

@@ -1,11 +1,12 @@
 """Typed records as JSON files: written whole or not at all, and read with the number of their format."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
+
+from vae_lab.files import put_whole
 
 
 class RecordError(ValueError):
@@ -25,18 +26,7 @@ AnyRecord = TypeVar("AnyRecord", bound=Record)
 def write_record(path: Path, record: Record) -> None:
     """Write a record so that readers see the whole file or none. NaN and infinities become null."""
     content = msgspec.json.format(msgspec.json.encode(record), indent=1) + b"\n"
-    write_whole(path, content)
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Put a file in the place of the one before in one step, so that no reader sees half of it."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
-    except OSError:
-        temporary.unlink(missing_ok=True)  # half a file takes the room that another may need
-        raise
+    put_whole(path, content)
 
 
 def read_record(path: Path, kind: type[AnyRecord]) -> AnyRecord:

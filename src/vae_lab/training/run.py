@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,11 @@ from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.loggers import Logger
 
 from vae_lab.callbacks import Checkpoints, Diverged, NonFiniteLoss, TrainingCurves, still_falling
+from vae_lab.callbacks.checkpoints import BEST, LAST
 from vae_lab.checks import ConfigError, Interrupted, one_line
 from vae_lab.diagnosis.verdict import judge
 from vae_lab.runs.curves import last_step
+from vae_lab.runs.lock import holding
 from vae_lab.runs.names import CHECKPOINTS
 from vae_lab.runs.process import Process
 from vae_lab.runs.result import Result
@@ -27,6 +29,7 @@ from vae_lab.training.loading import recipe_of
 from vae_lab.training.loggers.opening import check_loggers, close_loggers, open_loggers
 from vae_lab.training.objective import mean_image_distortion
 from vae_lab.training.record import now, objective_of, theory_of, versions
+from vae_lab.training.resume import Start, find_start, make_ready
 from vae_lab.training.trainer import lengths, make_trainer, quieten, set_threads
 
 log = logging.getLogger(__name__)
@@ -34,6 +37,15 @@ log = logging.getLogger(__name__)
 FORESEEN = (ConfigError, Interrupted, OSError)  # no traceback says more than their line
 HALF_WRITTEN = "new*.ckpt"  # as ``Checkpoints`` calls what it has not finished writing
 VERDICT_FIGURES = ("shuffle_gap", "shuffle_gap_se", "shuffle_gap_dim", "shuffle_gap_dim_se", "mutual_information")
+
+
+@dataclass(frozen=True)
+class Session:
+    """One process' part of a run: where it writes, where it began, and the seconds that the run has taken so far."""
+
+    directory: Path
+    start: Start
+    clock: Callable[[], float]
 
 
 def check(config: Mapping[str, Any]) -> list[str]:
@@ -59,6 +71,9 @@ def execute(
 ) -> Result:
     """Train and test one model, and keep ``result.json`` true at each stage, whatever happens.
 
+    What the directory holds of this run already is not done again: a run that has ended gives its result, one that has
+    stopped goes on from its last checkpoint as if it never had. A longer ``trainer.max_steps`` lets it go on, too.
+
     Args:
         config: the whole config as plain data.
         directory: the run directory.
@@ -72,13 +87,33 @@ def execute(
         The result of a run that finished or diverged.
 
     Raises:
-        ConfigError: for whatever in the config does not fit.
+        ConfigError: for whatever in the config does not fit, and for a directory that holds another run.
+        InUse: when another process is at it.
         Exception: whatever else broke; recorded as ``failed`` before it goes on.
     """
     quieten()
     torch.set_float32_matmul_precision("highest")
     directory.mkdir(parents=True, exist_ok=True)
-    began = time.perf_counter()
+    with holding(directory):
+        start = find_start(directory, config)
+        if start.result:
+            return start.result
+        make_ready(directory, start)
+        return carry_out(config, directory, overrides, progress, name, group, announce, start)
+
+
+def carry_out(
+    config: Mapping[str, Any],
+    directory: Path,
+    overrides: Mapping[str, Any],
+    progress: Callback | None,
+    name: str,
+    group: str,
+    announce: Callable[[str], None],
+    start: Start,
+) -> Result:
+    """What ``execute`` does in a directory that is its own."""
+    began = time.perf_counter() - start.seconds
     seed, written, me = seed_of(config), dict(overrides), Process.this()
     result = Result(status="running", overrides=written, seed=seed, versions=versions(), started=now(), process=me)
     result.write(directory)
@@ -88,7 +123,8 @@ def execute(
         for line in late_schedules(config, parts.data):
             announce(line)
         open_loggers(config, directory, name, group, opened)
-        figures = train_and_test(config, directory, parts, opened, progress)
+        session = Session(directory, start, lambda: time.perf_counter() - began)
+        figures = train_and_test(config, session, parts, opened, progress)
         result = replace(result, status="finished", **figures)
     except Diverged as error:
         result = replace(result, status="diverged", reason=str(error), diverged_step=error.step)
@@ -144,12 +180,12 @@ def keep(result: Result, directory: Path) -> None:
 
 
 def train_and_test(
-    config: Mapping[str, Any], directory: Path, parts: Parts, opened: list[Logger], progress: Callback | None
+    config: Mapping[str, Any], session: Session, parts: Parts, opened: list[Logger], progress: Callback | None
 ) -> dict[str, Any]:
     """Fit, take the best checkpoint, test it; returns the fields of the result that come from it."""
     set_threads(config, parts.data)
-    recipe = recipe_of(config, parts.data.image_shape)
-    checkpoints = Checkpoints(directory / CHECKPOINTS, parts.end, recipe)
+    recipe, folder = recipe_of(config, parts.data.image_shape), session.directory / CHECKPOINTS
+    checkpoints = Checkpoints(folder, parts.end, recipe, session.clock)
     optional = [callback for callback in (parts.figures, progress) if callback]
     watchers = [TrainingCurves(), NonFiniteLoss(), checkpoints, *optional]
     trainer = make_trainer(
@@ -157,14 +193,14 @@ def train_and_test(
         callbacks=[*parts.remedies, parts.evaluation, *watchers],
         logger=opened,
         enable_progress_bar=progress is not None,
-        default_root_dir=str(directory),
+        default_root_dir=str(session.directory),
     )
-    trainer.fit(parts.model, datamodule=parts.data)
+    trainer.precision_plugin.convert_module(parts.model)  # before a checkpoint of doubles would be rounded into it
+    trainer.fit(parts.model, datamodule=parts.data, ckpt_path=session.start.checkpoint, weights_only=True)
     steps = trainer.global_step
-    name, step = ("last.ckpt", steps) if checkpoints.best_step is None else ("best.ckpt", checkpoints.best_step)
+    name = LAST if checkpoints.best_step is None else BEST
     return {
         "checkpoint": name,
-        "checkpoint_step": step,
         "steps": steps,
         "importance_samples": (config["metrics"]["test"].get("nll") or {}).get("k", 0),
         "unfinished": still_falling(checkpoints.history, steps),
@@ -179,7 +215,8 @@ def tested(trainer: Trainer, parts: Parts, checkpoint: Path) -> dict[str, Any]:
         Diverged: when its ELBO is not finite.
     """
     data, model, steps = parts.data, parts.model, trainer.global_step
-    model.load_state_dict(torch.load(checkpoint, weights_only=True)["state_dict"])
+    content = torch.load(checkpoint, map_location=model.device, weights_only=True)
+    model.load_state_dict(content["state_dict"])
     trainer.test(model, datamodule=data, verbose=False)
     figures = dict(parts.evaluation.figures)
     if not math.isfinite(float(figures["test/elbo"])):  # type: ignore[arg-type]
@@ -187,6 +224,7 @@ def tested(trainer: Trainer, parts: Parts, checkpoint: Path) -> dict[str, Any]:
     figures["test/distortion_mean_image"] = mean_image_distortion(model, data)
     verdict = judge(*(figures[f"test/{name}"] for name in VERDICT_FIGURES))  # type: ignore[arg-type]
     return {
+        "checkpoint_step": content["global_step"],
         "metrics": figures,
         "verdict": verdict.kind,
         "unused": verdict.unused,
