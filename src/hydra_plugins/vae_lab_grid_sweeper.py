@@ -4,11 +4,13 @@ It is a Hydra plugin, and so lies in Hydra's namespace package: a thin shell ove
 only when it sweeps. Every launcher works below it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -17,11 +19,16 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 @dataclass
 class GridSweeperConf:
-    """``params`` is an experiment's own grid, ``{key: "value,value"}``; the command line replaces its entries."""
+    """``params`` is an experiment's own grid, ``{key: "value,value"}``; the command line replaces its entries.
+
+    ``resume`` goes on with the sweep that lies in ``hydra.sweep.dir``; ``fail_fast`` ends it at the first failed run.
+    """
 
     _target_: str = "hydra_plugins.vae_lab_grid_sweeper.GridSweeper"
     max_batch_size: int | None = None
     params: dict[str, Any] | None = field(default_factory=dict)
+    resume: bool = False
+    fail_fast: bool = False
 
 
 ConfigStore.instance().store(group="hydra/sweeper", name="grid", node=GridSweeperConf, provider="vae_lab")
@@ -30,55 +37,101 @@ ConfigStore.instance().store(group="hydra/sweeper", name="grid", node=GridSweepe
 class GridSweeper(BasicSweeper):
     """Cartesian product of all swept values; see ``vae_lab.sweep.grid.expand``."""
 
+    def __init__(
+        self,
+        max_batch_size: int | None = None,
+        params: dict[str, Any] | None = None,
+        resume: bool = False,
+        fail_fast: bool = False,
+    ) -> None:
+        super().__init__(max_batch_size, params)
+        self.resume, self.fail_fast = resume, fail_fast
+
     def sweep(self, arguments: list[str]) -> None:
-        """Expand, check all jobs, launch them, compare the results on disk.
+        """Expand, check all jobs, launch those that have not ended, compare the results on disk.
 
         Raises:
             ConfigError: before anything runs, for the first job that does not fit, or a directory that is in use.
             RunFailed: at the end, when runs failed.
         """
-        from vae_lab.checks import Interrupted, RunFailed
         from vae_lab.config.compose import container
-        from vae_lab.config.names import as_written, key_and_text
+        from vae_lab.config.names import as_written, key_and_text, quoted
         from vae_lab.config.options import options_now
-        from vae_lab.report.show import finish
-        from vae_lab.sweep.grid import check_free, check_names, claim, dotted, expand
-        from vae_lab.sweep.record import begin, end
+        from vae_lab.runs.lock import holding
+        from vae_lab.sweep.grid import check_free, check_names, dotted, expand, to_do
+        from vae_lab.sweep.record import begin, begin_again
         from vae_lab.training.coefficients import sweep_warning
         from vae_lab.training.run import check
         from vae_lab.training.trainer import quieten
 
         assert self.config is not None
-        assert self.launcher is not None
         assert self.hydra_context is not None
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
         known_keys = cache(lambda groups: dotted(self.compose(list(groups))))
-        jobs, swept = expand(parser, self.params or {}, arguments, known_keys)
+        jobs, swept = expand(parser, self.params, arguments, known_keys)
         directory = Path(self.config.hydra.sweep.dir)
-        check_free(directory)
+        if not self.resume:
+            check_free(directory)
         jobs = [[*job, *self.own_name(job, swept)] for job in jobs]
         configs = [self.compose(job) for job in jobs]
         names = [directory_name(config, number) for number, config in enumerate(configs)]
         check_names(directory, names)
-        quieten()
-        if late := sweep_warning([check(container(config)) for config in configs]):
-            print(f"note: {late}")
-        claim(directory)
-        OmegaConf.save(self.config, directory / "multirun.yaml")
-        shared = [argument for argument in arguments if key_and_text(argument)[0] not in swept]
-        typed = [o for o in as_written(self.config.hydra.overrides.hydra) if not o.startswith("hydra.mode=")]
-        begin(directory, names, swept, [*options_now(self.config.hydra), "-m", *typed, *arguments], shared)
-        size = self.max_batch_size or len(jobs)
+        directory.mkdir(parents=True, exist_ok=True)
+        with holding(directory):
+            if not self.resume:
+                check_free(directory)  # nobody else can begin there from here on
+            numbers = to_do(directory, names, configs) if self.resume else list(range(len(jobs)))
+            quieten()
+            if late := sweep_warning([check(container(configs[number])) for number in numbers]):
+                print(f"note: {late}")
+            if self.resume:
+                begin_again(directory, names, swept, arguments, [names[number] for number in numbers])
+            else:
+                OmegaConf.save(self.config, directory / "multirun.yaml")
+                shared = [argument for argument in arguments if key_and_text(argument)[0] not in swept]
+                typed = [o for o in as_written(self.config.hydra.overrides.hydra) if not o.startswith("hydra.mode=")]
+                begin(directory, names, swept, [*options_now(self.config.hydra), "-m", *typed, *arguments], shared)
+            place = "hydra.sweep.subdir="  # said outright: a job's number is another one when the sweep is taken up
+            launched = [[*jobs[i], f"{place}{quoted(names[i])}"] for i in numbers]
+            self.launch(directory, [names[i] for i in numbers], launched)
+
+    def launch(self, directory: Path, names: Sequence[str], jobs: Sequence[Sequence[str]]) -> None:
+        """Launch the jobs of these names, and say what became of the sweep.
+
+        Raises:
+            RunFailed: at the end, when runs failed.
+        """
+        from vae_lab.checks import Interrupted, RunFailed, one_line, printable
+        from vae_lab.config.options import options_now
+        from vae_lab.report.show import finish
+        from vae_lab.sweep.record import end, failed_runs
+        from vae_lab.sweep.resume import resume_command
+
+        assert self.launcher is not None
+        assert self.config is not None
+        go_on = f"to go on: {resume_command(directory, options_now(self.config.hydra), many=True)}"
+        size = self.max_batch_size or (1 if isinstance(self.launcher, BasicLauncher) else len(jobs))
+        lost, stopped = [], ""
         try:
             for start in range(0, len(jobs), size):
-                self.launcher.launch(jobs[start : start + size], initial_job_idx=start)
+                batch = names[start : start + size]
+                try:
+                    self.launcher.launch(jobs[start : start + size], initial_job_idx=start)
+                except OSError as error:  # before a run has begun: its directory cannot be written
+                    print(f"{', '.join(batch)}: failed: {printable(one_line(error))}", flush=True)
+                    lost += batch
+                if self.fail_fast and failed_runs(directory, batch):
+                    stopped = "; fail_fast=true ended the sweep there"
+                    break
         except Interrupted:
             finish(directory)
+            print(go_on, flush=True)
             raise
         end(directory)
-        failed = finish(directory)
+        failed = finish(directory) or (f"{len(lost)} of {len(names)} runs could not begin" if lost else "")
         if failed:
-            raise RunFailed(failed)
+            print(go_on, flush=True)
+            raise RunFailed(failed + stopped)
 
     def own_name(self, job: list[str], swept: list[str]) -> list[str]:
         """The override that names a job's directory by what was swept; none where a person has named it."""

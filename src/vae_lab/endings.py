@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any, NoReturn, TextIO
 
-from vae_lab.checks import Interrupted, RunFailed, printable
+from vae_lab.checks import Interrupted, RunFailed, one_line, printable
 
 ENDING_SIGNALS: dict[int, str] = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
 if hasattr(signal, "SIGHUP"):
@@ -19,7 +19,7 @@ if hasattr(signal, "SIGHUP"):
 def endings() -> Iterator[None]:
     """How every command ends: a mistake of the person is one line and exit code 1, a signal is 128 and its number.
 
-    ``HYDRA_FULL_ERROR=1`` shows the traceback of a mistake.
+    So is a disk that is full or cannot be written. ``HYDRA_FULL_ERROR=1`` shows the traceback of a mistake.
     """
     full = os.environ.get("HYDRA_FULL_ERROR") == "1"
     with forgiving_output(), signals():
@@ -29,6 +29,10 @@ def endings() -> Iterator[None]:
             if full:
                 raise
             sys.exit(f"error: {printable(str(error))}")
+        except OSError as error:
+            if full:
+                raise
+            sys.exit(f"error: {printable(one_line(error))}")
         except KeyboardInterrupt:
             leave(Interrupted())
         except Interrupted as interrupted:
@@ -45,20 +49,29 @@ def leave(interrupted: Interrupted) -> NoReturn:
 def signals() -> Iterator[None]:
     """Turn the signals that ask a command to end into ``Interrupted``. One that is ignored, as by nohup, stays so."""
     previous = {}
+    handler = Interrupter()
     for number in ENDING_SIGNALS:
         if number == signal.SIGINT or signal.getsignal(number) != signal.SIG_IGN:
-            previous[number] = signal.signal(number, interrupt)
+            previous[number] = signal.signal(number, handler)
     try:
         yield
     finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
+        for number, before in previous.items():
+            signal.signal(number, before)
 
 
-def interrupt(number: int, frame: FrameType | None) -> None:
-    """On the first signal unwind cleanly; the next one of its kind ends the process at once."""
-    signal.signal(number, signal.SIG_DFL)
-    raise Interrupted("by Ctrl-C" if number == signal.SIGINT else f"by {signal.Signals(number).name}", number)
+class Interrupter:
+    """The handler of these signals: on the first one it unwinds cleanly, the next one ends the process at once."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        if self.asked:
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+        self.asked = True
+        raise Interrupted("by Ctrl-C" if number == signal.SIGINT else f"by {signal.Signals(number).name}", number)
 
 
 class ForgivingStream:

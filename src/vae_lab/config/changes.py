@@ -1,11 +1,15 @@
 """Whether two configs are of the same run: all settings alike, but for a length that was raised."""
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
+
+from omegaconf import OmegaConf
 
 from vae_lab.checks import ConfigError
 
 LENGTHS = ("trainer.max_steps", "epochs")
+RECORDED = Path(".hydra") / "config.yaml"  # of a run, as Hydra records it
 
 
 def leaves(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -29,22 +33,36 @@ def changes(recorded: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, tu
     return {key: (then.get(key), later.get(key)) for key in keys if then.get(key) != later.get(key)}
 
 
-def check_same_run(recorded: Mapping[str, Any], now: Mapping[str, Any], longer: bool = True) -> None:
-    """Refuse to go on with other settings. A length may be raised where it may be ``longer``.
+def check_same_run(recorded: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Refuse to go on with other settings; only a length may be raised.
 
     Raises:
         ConfigError: naming the first setting that differs.
     """
     for key, (then, later) in changes(recorded, now).items():
         numbers = all(isinstance(value, int) and not isinstance(value, bool) for value in (then, later))
-        if longer and key in LENGTHS and numbers and later > then:
-            continue
-        allowed = f"was {then} when the run began; a run that goes on keeps its settings"
-        if key in LENGTHS and longer:
-            allowed = f"was {then} when the run began; it can be raised, not lowered"
-        raise ConfigError.setting(key, later, allowed)
+        if key not in LENGTHS or not numbers:
+            raise differs(key, then, later)
+        if later < then:
+            raise ConfigError.setting(key, later, f"was {then} when the run began; it can be raised, not lowered")
+
+
+def differs(key: str, then: Any, later: Any) -> ConfigError:
+    """The mistake of going on with another setting."""
+    return ConfigError.setting(key, later, f"was {then} when the run began; a run that goes on keeps its settings")
 
 
 def is_longer(recorded: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
     """Whether a length was raised."""
     return any(key in LENGTHS for key in changes(recorded, now))
+
+
+def recorded_config(run: Path) -> dict[str, Any] | None:
+    """The config of a run directory as it is written, without resolving anything; None where it is not recorded."""
+    return written(OmegaConf.load(run / RECORDED)) if (run / RECORDED).is_file() else None
+
+
+def written(config: Any) -> dict[str, Any]:
+    """A config as it is written, without Hydra's own part; empty for what is none."""
+    content = OmegaConf.to_container(config, resolve=False)
+    return {str(key): value for key, value in content.items() if key != "hydra"} if isinstance(content, dict) else {}

@@ -34,6 +34,8 @@ class SweepRecord(Record):
     started: str
     ended: str | None = None
     jobs: list[str]
+    resumed: str | None = None  # when it was last taken up
+    skipped: int = 0  # jobs that had ended by then
 
     @classmethod
     def read(cls, sweep: Path) -> "SweepRecord":

@@ -3,18 +3,20 @@
 import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from vae_lab.checks import ConfigError
+from vae_lab.config.changes import LENGTHS, changes, differs, recorded_config, written
 from vae_lab.config.explain import explain_key
 from vae_lab.config.groups import options_with
+from vae_lab.runs.lock import owner
 from vae_lab.runs.names import RESULT, SWEEP
+from vae_lab.runs.state import check_plain, state_of
 
 KnownKeys = Callable[[tuple[str, ...]], set[str]]
 
@@ -139,18 +141,39 @@ def check_free(sweep: Path) -> None:
         ConfigError: naming the directory.
     """
     if (sweep / SWEEP).exists() or (sweep / RESULT).exists() or any(sweep.glob(f"*/{RESULT}")):
-        raise ConfigError.setting("hydra.sweep.dir", sweep, "holds a sweep already; name another directory")
+        allowed = f"holds a sweep already; name another directory, or go on with it: -m resume={sweep}"
+        raise ConfigError.setting("hydra.sweep.dir", sweep, allowed)
 
 
-def claim(sweep: Path) -> None:
-    """Make a sweep's directory its own: of two sweeps that begin at once, one is refused.
+def to_do(sweep: Path, names: Sequence[str], configs: Sequence[DictConfig]) -> list[int]:
+    """Which jobs of a sweep that is taken up still have to run, by number; one that is at it elsewhere is said.
 
     Raises:
-        ConfigError: naming the directory.
+        ConfigError: for a run directory that holds links, other settings than its job, or a record of another vae_lab.
     """
-    check_free(sweep)
-    sweep.mkdir(parents=True, exist_ok=True)
-    with suppress(FileExistsError):
-        (sweep / SWEEP).open("x").close()
-        return
-    check_free(sweep)
+    found = []
+    for number, (name, config) in enumerate(zip(names, configs, strict=True)):
+        run = sweep / name
+        try:
+            check_plain(run)
+            state = state_of(run)
+            check_recorded(run, config, ended=state == "ended")
+        except ValueError as error:
+            raise error if str(run) in str(error) else ConfigError(f"{run}: {error}") from error
+        if state == "busy":
+            print(f"note: {name} is left out: {owner(run)} is at it", flush=True)
+        elif state == "open":
+            found.append(number)
+    return found
+
+
+def check_recorded(run: Path, config: DictConfig, ended: bool) -> None:
+    """Refuse a run directory whose recorded config is not this one; one that has ended may be of another length.
+
+    Raises:
+        ConfigError: naming the first setting that differs.
+    """
+    now = written(config)
+    for key, (then, later) in changes(recorded_config(run) or now, now).items():
+        if not (ended and key in LENGTHS):
+            raise differs(key, then, later)

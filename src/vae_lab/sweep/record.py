@@ -7,6 +7,7 @@ from pathlib import Path
 
 from vae_lab.runs.records import RecordError
 from vae_lab.runs.result import Result
+from vae_lab.runs.state import state_of
 from vae_lab.runs.sweep import SweepRecord
 
 
@@ -35,6 +36,29 @@ def begin(
     print(f"{len(jobs)} run{plural} in {sweep}, swept: {', '.join(swept) or 'nothing'}", flush=True)
 
 
+def begin_again(
+    sweep: Path, jobs: Sequence[str], swept: Sequence[str], arguments: Sequence[str], to_do: Sequence[str]
+) -> None:
+    """Note in ``sweep.json`` that the sweep is taken up, and announce what is to be done.
+
+    Args:
+        sweep: its directory.
+        jobs: the names of its run directories now, in order.
+        swept: the keys that differ between its runs.
+        arguments: its settings now, in the place of those before; its options stay.
+        to_do: the jobs that still have to run.
+    """
+    before = SweepRecord.read(sweep)
+    options = [argument for argument in before.arguments if argument.startswith(("-", "hydra"))]
+    lost = [job for job in before.jobs if job not in jobs]
+    skipped, kept = len(jobs) - len(to_do), [*jobs, *lost]
+    record = replace(before, jobs=kept, swept=list(swept), arguments=[*options, *arguments], ended=None)
+    replace(record, resumed=now().isoformat(), skipped=skipped + len(lost)).write(sweep)
+    if lost:
+        print(f"note: {', '.join(lost)}: no longer in the grid, left as they are", flush=True)
+    print(f"{len(jobs)} runs in {sweep}: {skipped} have ended and are kept, {len(to_do)} to go", flush=True)
+
+
 def end(sweep: Path) -> None:
     """Note in ``sweep.json`` when the sweep ended."""
     replace(SweepRecord.read(sweep), ended=now().isoformat()).write(sweep)
@@ -57,14 +81,20 @@ class Position:
             return None
         return cls(run.parent, record, record.jobs.index(run.name)) if run.name in record.jobs else None
 
+    @property
+    def began(self) -> str:
+        """When the sweep began, or was last taken up."""
+        return self.record.resumed or self.record.started
+
     def ended(self) -> int:
-        """How many runs of the sweep have ended by now."""
-        return sum(has_ended(self.sweep / job) for job in self.record.jobs)
+        """How many runs of the sweep have ended since it began, or was last taken up."""
+        since = self.began if self.record.resumed else ""
+        return sum(has_ended(self.sweep / job, since) for job in self.record.jobs)
 
     def time_left(self) -> str:
         """The sweep's time left in words, at the pace so far; empty where no run has ended, or none is left."""
-        elapsed = (now() - datetime.fromisoformat(self.record.started)).total_seconds()
-        ended, total = self.ended(), len(self.record.jobs)
+        elapsed = (now() - datetime.fromisoformat(self.began)).total_seconds()
+        ended, total = self.ended(), len(self.record.jobs) - self.record.skipped
         return f"sweep: {duration(elapsed / ended * (total - ended))} left" if 0 < ended < total else ""
 
     def __str__(self) -> str:
@@ -72,13 +102,18 @@ class Position:
         return f"[{self.index + 1:>{len(str(total))}}/{total}]"
 
 
-def has_ended(run: Path) -> bool:
-    """Whether a run directory holds the result of a run that is no longer running."""
+def has_ended(run: Path, since: str = "") -> bool:
+    """Whether a run directory holds the result of a run that began after ``since`` and is no longer running."""
     try:
         result = Result.read(run)
-        return result.status != "running" or result.stopped
+        return result.started >= since and (result.status != "running" or result.stopped)
     except RecordError:
         return False
+
+
+def failed_runs(sweep: Path, jobs: Sequence[str]) -> list[str]:
+    """The jobs, of those that were launched, that have not ended well."""
+    return [job for job in jobs if state_of(sweep / job) != "ended"]
 
 
 def duration(seconds: float) -> str:
