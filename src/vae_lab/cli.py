@@ -29,7 +29,15 @@ from vae_lab.config.options import options_now, save_options
 from vae_lab.console import CommandLine, Flags, read_command_line
 from vae_lab.endings import endings, environment
 from vae_lab.runs.names import RESULT
-from vae_lab.sweep.resume import find_directory, is_settled, resume_command, run_again, split_resume, sweep_again
+from vae_lab.sweep.resume import (
+    OVERRIDES,
+    find_directory,
+    is_settled,
+    resume_command,
+    run_again,
+    split_resume,
+    sweep_again,
+)
 
 FAIL_FAST = "fail_fast"  # of a sweep: end it at its first failed run
 
@@ -110,7 +118,7 @@ def run_once(hydra: Hydra, overrides: Sequence[str], goes_on: bool) -> None:
     try:
         done = run_job(job, config, "hydra.run.dir", None, context)
     except Interrupted:
-        if (directory / RESULT).exists():
+        if (directory / OVERRIDES).exists():
             print(f"to go on: {resume_command(directory, options_now(config.hydra), many=False)}", flush=True)
         raise
     _ = done.return_value  # raises what the job raised

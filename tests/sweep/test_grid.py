@@ -11,7 +11,8 @@ import pytest
 from vae_lab.checks import ConfigError
 from vae_lab.config.names import LONGEST_NAME, job_name
 from vae_lab.runs.sweep import SweepRecord
-from vae_lab.sweep.grid import check_names, claim
+from vae_lab.runs.lock import holding
+from vae_lab.sweep.grid import check_names
 
 SHORT = ("trainer.max_steps=4", "trainer.val_check_interval=4", "trainer.log_every_n_steps=2", "metrics.test.nll.k=2")
 
@@ -90,16 +91,18 @@ def test_a_directory_that_holds_a_run_is_refused(cli, tmp_path):
     outcome = cli("seed=1", "hydra.run.dir=one", *SHORT)
     assert (outcome.code, outcome.err) == (
         1,
-        "error: hydra.run.dir=one: holds a run already; name another directory",
+        "error: hydra.run.dir=one: holds a run already; name another directory, or go on with it: resume=one",
     )
     assert {file: file.read_bytes() for file in (tmp_path / "one").rglob("*") if file.is_file()} == before
     assert "holds a sweep already" in cli("-m", "seed=1", "hydra.sweep.dir=one", *SHORT).err
 
 
-def test_of_two_sweeps_at_once_one_is_refused(tmp_path):
-    claim(tmp_path / "sweep")
-    with pytest.raises(ConfigError, match="holds a sweep already"):
-        claim(tmp_path / "sweep")
+def test_of_two_sweeps_at_once_one_is_refused(cli, tmp_path):
+    (tmp_path / "mine").mkdir()
+    with holding(tmp_path / "mine"):
+        outcome = cli("-m", "seed=0", "hydra.sweep.dir=mine", *SHORT)
+    assert (outcome.code, "mine: is being written by process" in outcome.err) == (1, True)
+    assert not list(tmp_path.rglob("result.json"))
 
 
 def test_names_lie_side_by_side(tmp_path):

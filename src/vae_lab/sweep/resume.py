@@ -19,7 +19,7 @@ from vae_lab.config.loader import CONFIG, CheckedLoader
 from vae_lab.config.names import as_written, key_and_text, quoted
 from vae_lab.config.options import options_of
 from vae_lab.console import CommandLine, read_command_line
-from vae_lab.runs.find import LATEST, newest
+from vae_lab.runs.find import LATEST, ROOTS, newest
 from vae_lab.runs.names import RESULT, SWEEP
 from vae_lab.runs.result import Result
 from vae_lab.runs.state import ENDED, check_plain
@@ -61,8 +61,12 @@ def find_directory(name: str, many: bool) -> Path:
     file, other = (SWEEP, RESULT) if many else (RESULT, SWEEP)
     kind = "sweep" if many else "run"
     directory = next(newest(file), None) if name == LATEST else Path(name).expanduser()
-    if directory is None or not directory.is_dir():
-        raise ArgumentError(RESUME, name, f"no such {kind} directory")
+    if directory is None:
+        raise ArgumentError(
+            RESUME, name, f"no {kind} in {' or '.join(f'{root}/' for root in ROOTS)} below {Path.cwd()}"
+        )
+    if not directory.is_dir():
+        raise ArgumentError(RESUME, name, "no such directory")
     begun = not many and (directory / OVERRIDES).is_file()
     if not (directory / file).is_file() and not begun:
         hint = ""
