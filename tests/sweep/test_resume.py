@@ -1,4 +1,4 @@
-"""A sweep, or a run, that is taken up by ``resume=``: what has ended is kept, the rest goes on, and records are data."""
+"""A sweep, or a run, that is taken up by ``resume=``: what has ended is kept, the rest goes on, records are data."""
 
 import csv
 import json
@@ -97,7 +97,6 @@ def test_values_are_added_to_an_experiment_s_own_grid(cli, tmp_path):
 def test_the_newest_sweep_is_the_latest(cli, tmp_path):
     cli("-m", "seed=0,1", *SHORT)
     assert "2 have ended and are kept, 0 to go" in cli("-m", "resume=latest").out
-    assert "no sweep in multirun/ or outputs/" in cli("-m", "resume=latest", "--config-dir", str(tmp_path)).err or True
 
 
 REFUSED = {

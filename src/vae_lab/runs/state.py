@@ -39,8 +39,17 @@ def check_plain(run: Path) -> None:
         ConfigError: naming the link.
     """
     for path in contents(run):
-        if path.is_symlink():
-            raise ConfigError(f"{path}: is a link, which no run makes; nothing is written through it")
+        refuse_link(path)
+
+
+def refuse_link(path: Path) -> None:
+    """Refuse a path that is a link.
+
+    Raises:
+        ConfigError: naming it.
+    """
+    if path.is_symlink():
+        raise ConfigError(f"{path}: is a link, which no run makes; nothing is written through it")
 
 
 def contents(folder: Path) -> Iterator[Path]:

@@ -16,7 +16,7 @@ from vae_lab.config.explain import explain_key
 from vae_lab.config.groups import options_with
 from vae_lab.runs.lock import owner
 from vae_lab.runs.names import RESULT, SWEEP
-from vae_lab.runs.state import check_plain, state_of
+from vae_lab.runs.state import check_plain, refuse_link, state_of
 
 KnownKeys = Callable[[tuple[str, ...]], set[str]]
 
@@ -155,6 +155,7 @@ def to_do(sweep: Path, names: Sequence[str], configs: Sequence[DictConfig]) -> l
     for number, (name, config) in enumerate(zip(names, configs, strict=True)):
         run = sweep / name
         try:
+            refuse_link(run)
             check_plain(run)
             state = state_of(run)
             check_recorded(run, config, ended=state == "ended")

@@ -87,9 +87,7 @@ def is_settled(run: Path, typed: Sequence[str]) -> str:
     if result.status == "diverged":
         return f"{run}: has diverged, so it does not go on: {result.reason}"
     longer = any(key_and_text(override)[0] in LENGTHS for override in typed)
-    return (
-        "" if longer else f"{run}: the run has finished; trainer.max_steps=N makes it longer than {result.steps} steps"
-    )
+    return "" if longer else f"{run}: has finished; trainer.max_steps=N makes it longer than its {result.steps} steps"
 
 
 def run_again(line: CommandLine, run: Path, typed: Sequence[str]) -> CommandLine:
