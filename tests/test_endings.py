@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -119,3 +120,39 @@ def test_messages_hold_no_control_characters(cli):
     assert "\\x1b[2J\\u202eeav" in outcome.err
     assert outcome.err.isprintable()
     assert printable("β = 4 ± 1") == "β = 4 ± 1"
+
+
+@pytest.mark.parametrize("hook", ["training_step", "validation_step", "test_step"])
+def test_a_signal_that_a_library_swallows_ends_a_run_all_the_same(cli, tmp_path, monkeypatch, hook):
+    from vae_lab.models import VAE
+
+    step, calls = getattr(VAE, hook), []
+
+    def swallows(self, batch, i):
+        calls.append(i)
+        if len(calls) == 1:
+            with suppress(BaseException):
+                signal.raise_signal(signal.SIGTERM)
+        return step(self, batch, i)
+
+    monkeypatch.setattr(VAE, hook, swallows)
+    outcome = cli(
+        "hydra.run.dir=one", "data.eval_batch_size=100", *ENDLESS[:1] if hook != "test_step" else (), *SHORT[1:]
+    )
+    assert (outcome.code, len(calls)) == (143, 1)
+    assert results(tmp_path)[0]["reason"].startswith("interrupted by SIGTERM")
+
+
+def test_a_second_signal_ends_at_once(tmp_path):
+    code = (
+        "import signal, time\nfrom vae_lab.endings import endings\n"
+        "with endings():\n    try:\n        print('ready', flush=True); time.sleep(60)\n"
+        "    finally:\n        print('unwinding', flush=True); time.sleep(60)\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGINT)
+    assert process.stdout.readline() == "unwinding\n"
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=10)
+    assert process.returncode == -signal.SIGTERM

@@ -57,6 +57,7 @@ class GridSweeper(BasicSweeper):
         from vae_lab.config.compose import container
         from vae_lab.config.names import as_written, key_and_text, quoted
         from vae_lab.config.options import options_now
+        from vae_lab.endings import heed
         from vae_lab.runs.lock import holding
         from vae_lab.sweep.grid import check_free, check_names, dotted, expand, to_do
         from vae_lab.sweep.record import begin, begin_again
@@ -64,6 +65,7 @@ class GridSweeper(BasicSweeper):
         from vae_lab.training.run import check
         from vae_lab.training.trainer import quieten
 
+        heed()  # a signal that one of these imports has swallowed
         assert self.config is not None
         assert self.hydra_context is not None
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
@@ -104,22 +106,23 @@ class GridSweeper(BasicSweeper):
         from vae_lab.checks import Interrupted, RunFailed, one_line, printable
         from vae_lab.config.options import options_now
         from vae_lab.report.show import finish
-        from vae_lab.sweep.record import end, failed_runs
+        from vae_lab.sweep.record import end, failed_runs, lost_runs
         from vae_lab.sweep.resume import resume_command
 
         assert self.launcher is not None
         assert self.config is not None
         go_on = f"to go on: {resume_command(directory, options_now(self.config.hydra), many=True)}"
         size = self.max_batch_size or (1 if isinstance(self.launcher, BasicLauncher) else len(jobs))
-        lost, stopped = [], ""
+        launched: list[str] = []
+        stopped = ""
         try:
             for start in range(0, len(jobs), size):
                 batch = names[start : start + size]
+                launched += batch
                 try:
                     self.launcher.launch(jobs[start : start + size], initial_job_idx=start)
                 except OSError as error:  # before a run has begun: its directory cannot be written
                     print(f"{', '.join(batch)}: failed: {printable(one_line(error))}", flush=True)
-                    lost += batch
                 if self.fail_fast and failed_runs(directory, batch):
                     stopped = "; fail_fast=true ended the sweep there"
                     break
@@ -128,10 +131,13 @@ class GridSweeper(BasicSweeper):
             print(go_on, flush=True)
             raise
         end(directory)
-        failed = finish(directory) or (f"{len(lost)} of {len(names)} runs could not begin" if lost else "")
-        if failed:
+        failed = [
+            finish(directory),
+            *([f"no result: {'; '.join(lost)}"] if (lost := lost_runs(directory, launched)) else []),
+        ]
+        if any(failed):
             print(go_on, flush=True)
-            raise RunFailed(failed + stopped)
+            raise RunFailed("; ".join(filter(None, failed)) + stopped)
 
     def own_name(self, job: list[str], swept: list[str]) -> list[str]:
         """The override that names a job's directory by what was swept; none where a person has named it."""

@@ -27,7 +27,7 @@ from vae_lab.config.loader import CONFIG, hydra_over
 from vae_lab.config.names import key_and_text, override_values, run_name
 from vae_lab.config.options import options_now, save_options
 from vae_lab.console import CommandLine, Flags, read_command_line
-from vae_lab.endings import endings, environment
+from vae_lab.endings import endings, environment, heed
 from vae_lab.runs.names import RESULT
 from vae_lab.sweep.resume import (
     OVERRIDES,
@@ -73,6 +73,7 @@ def perform(config: DictConfig, about: HydraConf) -> float:
     from vae_lab.sweep.record import Position
     from vae_lab.training.run import execute
 
+    heed()
     directory, overrides = Path(about.runtime.output_dir), list(about.overrides.task)
     position = Position.of(directory) if about.mode == RunMode.MULTIRUN else None
     name = directory.name if position else run_name(overrides)

@@ -14,6 +14,8 @@ ENDING_SIGNALS: dict[int, str] = {signal.SIGINT: "interrupted", signal.SIGTERM: 
 if hasattr(signal, "SIGHUP"):
     ENDING_SIGNALS[signal.SIGHUP] = "terminated: the terminal was closed"
 
+_asked: list[Interrupted] = []  # what a signal has asked for in this process
+
 
 @contextmanager
 def endings() -> Iterator[None]:
@@ -24,7 +26,8 @@ def endings() -> Iterator[None]:
     full = os.environ.get("HYDRA_FULL_ERROR") == "1"
     with forgiving_output(), signals():
         try:
-            yield
+            with heeding():
+                yield
         except (ValueError, RunFailed) as error:
             if full:
                 raise
@@ -49,10 +52,10 @@ def leave(interrupted: Interrupted) -> NoReturn:
 def signals() -> Iterator[None]:
     """Turn the signals that ask a command to end into ``Interrupted``. One that is ignored, as by nohup, stays so."""
     previous = {}
-    handler = Interrupter()
+    _asked.clear()
     for number in ENDING_SIGNALS:
         if number == signal.SIGINT or signal.getsignal(number) != signal.SIG_IGN:
-            previous[number] = signal.signal(number, handler)
+            previous[number] = signal.signal(number, interrupt)
     try:
         yield
     finally:
@@ -60,18 +63,33 @@ def signals() -> Iterator[None]:
             signal.signal(number, before)
 
 
-class Interrupter:
-    """The handler of these signals: on the first one it unwinds cleanly, the next one ends the process at once."""
+def interrupt(number: int, frame: FrameType | None) -> None:
+    """On the first signal unwind cleanly; the next one ends the process at once."""
+    if _asked:
+        signal.signal(number, signal.SIG_DFL)
+        signal.raise_signal(number)
+    _asked.append(Interrupted("by Ctrl-C" if number == signal.SIGINT else f"by {signal.Signals(number).name}", number))
+    raise _asked[0]
 
-    def __init__(self) -> None:
-        self.asked = False
 
-    def __call__(self, number: int, frame: FrameType | None) -> None:
-        if self.asked:
-            signal.signal(number, signal.SIG_DFL)
-            signal.raise_signal(number)
-        self.asked = True
-        raise Interrupted("by Ctrl-C" if number == signal.SIGINT else f"by {signal.Signals(number).name}", number)
+def heed() -> None:
+    """Raise what a signal has asked for: where it came, some library may have swallowed it, as a bare ``except`` does.
+
+    Raises:
+        Interrupted: when a signal has come.
+    """
+    if _asked:
+        raise _asked[0]
+
+
+@contextmanager
+def heeding() -> Iterator[None]:
+    """Whatever a library has made of the exception of a signal that came in this block, it ends as ``Interrupted``."""
+    try:
+        yield
+    except BaseException:
+        heed()
+        raise
 
 
 class ForgivingStream:

@@ -7,6 +7,7 @@ from vae_lab.callbacks.control import Control
 from vae_lab.callbacks.evaluation import Evaluation
 from vae_lab.callbacks.figures import Figures
 from vae_lab.callbacks.free_bits import FreeBits
+from vae_lab.callbacks.interruption import Interruption
 from vae_lab.callbacks.kl_annealing import KLAnnealing
 from vae_lab.callbacks.nonfinite_loss import Diverged, NonFiniteLoss
 from vae_lab.callbacks.progress import StepProgress
@@ -22,6 +23,7 @@ __all__ = [
     "Evaluation",
     "Figures",
     "FreeBits",
+    "Interruption",
     "KLAnnealing",
     "NonFiniteLoss",
     "Remedy",

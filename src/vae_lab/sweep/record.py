@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from vae_lab.runs.names import RESULT
 from vae_lab.runs.records import RecordError
 from vae_lab.runs.result import Result
 from vae_lab.runs.state import state_of
@@ -114,6 +115,11 @@ def has_ended(run: Path, since: str = "") -> bool:
 def failed_runs(sweep: Path, jobs: Sequence[str]) -> list[str]:
     """The jobs, of those that were launched, that have not ended well."""
     return [job for job in jobs if state_of(sweep / job) != "ended"]
+
+
+def lost_runs(sweep: Path, jobs: Sequence[str]) -> list[str]:
+    """The jobs, of those that were launched, that have left no result: their directory could not be written."""
+    return [job for job in jobs if not (sweep / job / RESULT).exists()]
 
 
 def duration(seconds: float) -> str:

@@ -14,10 +14,11 @@ import torch
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.loggers import Logger
 
-from vae_lab.callbacks import Checkpoints, Diverged, NonFiniteLoss, TrainingCurves, still_falling
+from vae_lab.callbacks import Checkpoints, Diverged, Interruption, NonFiniteLoss, TrainingCurves, still_falling
 from vae_lab.callbacks.checkpoints import BEST, LAST
 from vae_lab.checks import ConfigError, Interrupted, one_line
 from vae_lab.diagnosis.verdict import judge
+from vae_lab.endings import heeding
 from vae_lab.runs.curves import last_step
 from vae_lab.runs.lock import holding
 from vae_lab.runs.names import CHECKPOINTS
@@ -124,7 +125,8 @@ def carry_out(
             announce(line)
         open_loggers(config, directory, name, group, opened)
         session = Session(directory, start, lambda: time.perf_counter() - began)
-        figures = train_and_test(config, session, parts, opened, progress)
+        with heeding():  # Lightning makes a SystemExit of SIGTERM
+            figures = train_and_test(config, session, parts, opened, progress)
         result = replace(result, status="finished", **figures)
     except Diverged as error:
         result = replace(result, status="diverged", reason=str(error), diverged_step=error.step)
@@ -187,7 +189,7 @@ def train_and_test(
     recipe, folder = recipe_of(config, parts.data.image_shape), session.directory / CHECKPOINTS
     checkpoints = Checkpoints(folder, parts.end, recipe, session.clock)
     optional = [callback for callback in (parts.figures, progress) if callback]
-    watchers = [TrainingCurves(), NonFiniteLoss(), checkpoints, *optional]
+    watchers = [Interruption(), TrainingCurves(), NonFiniteLoss(), checkpoints, *optional]
     trainer = make_trainer(
         {**config, "trainer": config["trainer"] | lengths(config, parts.data)},
         callbacks=[*parts.remedies, parts.evaluation, *watchers],
