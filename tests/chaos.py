@@ -18,8 +18,15 @@ from pathlib import Path
 
 import torch
 
-# checkpoints between validations too, which a run of seconds would not write
-RUNNER = "import vae_lab.callbacks.checkpoints as c; c.MOST_SECONDS = 0.2; from vae_lab.cli import main; main()"
+# the command, with checkpoints between validations too, which a run of seconds would not write
+RUNNER = """
+from vae_lab.endings import endings
+with endings():
+    import vae_lab.callbacks.checkpoints as checkpoints
+    from vae_lab.cli import main
+    checkpoints.MOST_SECONDS = 0.2
+    main()
+"""
 GRID = ("model=bn_vae,info_vae", "seed=0,1", "control=pi", "optimizer.lr_decay=cosine", "data.binarize=dynamic")
 LENGTHS = ("trainer.val_check_interval=100", "trainer.log_every_n_steps=10", "metrics.test.nll.k=0")
 STEPS_PER_KILL = 60  # of each of the four runs
@@ -121,7 +128,7 @@ def main(kills: int, folder: Path, seed: int = 0) -> None:
 
     done, early, slowest, read, arguments = Counter(), 0, 0.0, 0, [*sweep, "hydra.sweep.dir=s"]
     for number in numbers:
-        process = start(folder, *arguments)
+        process, at = start(folder, *arguments), time.monotonic()
         if chance.random() < EARLY:
             over = ended_by_itself(process, chance.uniform(0, 10))
             early += 1
@@ -133,7 +140,10 @@ def main(kills: int, folder: Path, seed: int = 0) -> None:
         if not over:
             process.send_signal(number)
             done[number.name] += 1
-        out, _ = process.communicate(timeout=60)
+        try:
+            out, _ = process.communicate(timeout=60)
+        except subprocess.TimeoutExpired:
+            sys.exit(f"{number.name} was not heeded: sent {asked - at:.1f} s after the start")
         if number != signal.SIGKILL:
             slowest = max(slowest, time.monotonic() - asked)
         assert over or process.returncode in (-number, 128 + number), out

@@ -52,7 +52,6 @@ def leave(interrupted: Interrupted) -> NoReturn:
 def signals() -> Iterator[None]:
     """Turn the signals that ask a command to end into ``Interrupted``. One that is ignored, as by nohup, stays so."""
     previous = {}
-    _asked.clear()
     for number in ENDING_SIGNALS:
         if number == signal.SIGINT or signal.getsignal(number) != signal.SIG_IGN:
             previous[number] = signal.signal(number, interrupt)
@@ -61,6 +60,7 @@ def signals() -> Iterator[None]:
     finally:
         for number, before in previous.items():
             signal.signal(number, before)
+        _asked.clear()
 
 
 def interrupt(number: int, frame: FrameType | None) -> None:
