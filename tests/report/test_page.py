@@ -244,7 +244,7 @@ def test_a_full_disk_costs_the_page_and_nothing_else(sweep, monkeypatch, capsys)
     def full(path, content):
         raise OSError(errno.ENOSPC, "No space left on device", str(path))
 
-    monkeypatch.setattr("vae_lab.report.page.write.write_whole", full)
+    monkeypatch.setattr("vae_lab.report.page.write.put_whole", full)
     directory = sweep(result(a=1), result(a=2))
     assert finish(directory) == ""
     said = capsys.readouterr().out

@@ -243,3 +243,18 @@ def test_history_and_best_go_on(compose_config, tmp_path):
     assert len(history[Checkpoints.__qualname__]["history"]) == 5
     run.execute(config, tmp_path / "stopped", {})
     assert_same_run(tmp_path / "whole", tmp_path / "stopped")
+
+
+def test_the_film_goes_on(compose_config, tmp_path):
+    pytest.importorskip("matplotlib")
+    from vae_lab.figures.frames import frames
+
+    config = compose_config(*LENGTHS, "figures=on", "figures.every=4", "figures.only=[film]")
+    run.execute(config, tmp_path / "whole", {})
+    stop(config, tmp_path / "stopped", step=15)
+    run.execute(config, tmp_path / "stopped", {})
+    assert_same_run(tmp_path / "whole", tmp_path / "stopped")
+    films = [frames(tmp_path / name / "figures" / "frames") for name in ("whole", "stopped")]
+    assert [frame.step for frame in films[0]] == [frame.step for frame in films[1]]
+    assert [frame.dims for frame in films[0]] == [frame.dims for frame in films[1]]
+    assert (tmp_path / "whole/figures/film.png").read_bytes() == (tmp_path / "stopped/figures/film.png").read_bytes()

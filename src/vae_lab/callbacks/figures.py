@@ -84,6 +84,15 @@ class Figures(Callback):
         self.settings.check(model.latent_dim, len(self.data.splits[self.settings.split].images))
 
     @override
+    def on_train_start(self, trainer: Trainer, pl_module: VAE) -> None:  # type: ignore[override]
+        from vae_lab.figures.frames import frames
+
+        if step := trainer.global_step:  # a run that goes on goes on with its film
+            there = [frame for frame in frames(folder_of(trainer) / FRAMES) if frame.step <= step]
+            self.history = [replace(frame, pictures=frame.pictures[:0]) for frame in there]
+            self.dims = there[0].dims if there else self.dims
+
+    @override
     def on_train_batch_start(  # type: ignore[override]
         self, trainer: Trainer, pl_module: VAE, batch: Any, batch_idx: int
     ) -> None:
