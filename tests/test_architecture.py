@@ -30,7 +30,7 @@ FLOORS = [  # from the ground up: each may import those that stand before it
 ]
 DOORS = (
     *("__init__", "__main__", "cli", "diagnose", "evaluate", "explore"),
-    *("theory", "preview", "latents", "list", "dashboard"),
+    *("theory", "preview", "latents", "list", "dashboard", "worker"),
 )
 FILES = sorted(PACKAGE.rglob("*.py"))
 

@@ -1,0 +1,84 @@
+"""``python -m vae_lab.worker``: the process in which the local launcher runs jobs. It is started by it, not by people.
+
+It reads a job a line, and answers each in a line. When nobody can give it jobs any more, it ends; a job that is running
+then is ended as by a signal, so that its record says so.
+"""
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from queue import SimpleQueue
+from typing import Any, NoReturn
+
+from hydra._internal.callbacks import Callbacks
+from hydra.core.utils import JobReturn, JobStatus, run_job
+from hydra.types import HydraContext, RunMode
+from omegaconf import open_dict
+
+from vae_lab.checks import ConfigError, Interrupted, RunFailed, one_line
+from vae_lab.cli import job
+from vae_lab.config.build import allowing, inherited_modules
+from vae_lab.config.loader import CONFIG, CheckedLoader
+from vae_lab.console import read_command_line
+from vae_lab.endings import forgiving_output, signals
+from vae_lab.sweep.pool import GRACE, MARK
+
+
+def listen(requests: SimpleQueue[str | None]) -> None:
+    """Pass on what the launcher says; once it has gone, end this process: a signal ends the job that is running."""
+    with open(0, "rb", buffering=0, closefd=False) as pipe:  # a buffered one would be locked when the process ends
+        for line in pipe:
+            requests.put(line.decode())
+    requests.put(None)
+    while True:  # in a daemon thread: it ends with the process, which has nothing else to do once its job has ended
+        time.sleep(GRACE)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def perform(loader: CheckedLoader, number: int, overrides: Sequence[str]) -> str:
+    """Run a job; returns what went wrong where the job could not say so itself."""
+    try:
+        config = loader.load_configuration(CONFIG, list(overrides), RunMode.MULTIRUN, from_shell=False)
+        with open_dict(config):
+            config.hydra.job.num, config.hydra.job.id = number, str(number)
+        context = HydraContext(config_loader=loader, callbacks=Callbacks())
+        done = run_job(job, config, "hydra.sweep.dir", "hydra.sweep.subdir", context)
+    except Exception as error:  # the next job may fare better
+        return one_line(error)
+    return problem_of(done)
+
+
+def problem_of(done: JobReturn) -> str:
+    """What went wrong that the job has not said itself."""
+    if done.status == JobStatus.FAILED and not isinstance(done._return_value, (ConfigError, RunFailed)):
+        return one_line(done._return_value)
+    return ""
+
+
+def work(loader: CheckedLoader) -> None:
+    """Run jobs until there are no more."""
+    requests: SimpleQueue[str | None] = SimpleQueue()
+    threading.Thread(target=listen, args=(requests,), daemon=True).start()
+    while (line := requests.get()) is not None:
+        request: dict[str, Any] = json.loads(line)
+        problem = perform(loader, request["number"], request["overrides"])
+        print(f"{MARK}{json.dumps({'problem': problem})}", flush=True)
+
+
+def main() -> NoReturn:
+    """The command."""
+    line = read_command_line(sys.argv[1:])
+    try:
+        with forgiving_output(), signals(), allowing(inherited_modules()):
+            work(CheckedLoader(line.config_dir))
+    except Interrupted as interrupted:  # the launcher says so
+        sys.exit(128 + interrupted.number)
+    sys.exit()
+
+
+if __name__ == "__main__":
+    main()

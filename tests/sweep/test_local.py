@@ -1,0 +1,62 @@
+"""The launcher ``local``: figures of the basic launcher, and jobs that break."""
+
+import os
+import shlex
+
+from vae_lab.runs.sweep import Sweep
+
+SHORT = (
+    *("trainer.max_steps=20", "trainer.val_check_interval=10", "trainer.log_every_n_steps=5", "metrics.test.nll.k=2"),
+    "threads=1",
+)
+
+
+def figures(directory):
+    return {run.name: run.result.metrics for run in Sweep.read(directory).runs}
+
+
+def test_figures_are_those_of_the_basic_launcher(cli, tmp_path):
+    for launcher in ("basic", "local"):
+        done = cli("-m", f"hydra/launcher={launcher}", *SHORT, "model=vae,bn_vae", f"hydra.sweep.dir={launcher}")
+        assert done.code == 0, done.err
+    assert figures(tmp_path / "local") == figures(tmp_path / "basic")
+    curves = {run.name: run.curves for run in Sweep.read(tmp_path / "local").runs}
+    assert curves == {run.name: run.curves for run in Sweep.read(tmp_path / "basic").runs}
+    assert "launcher local: " in done.out
+    command = done.out.rpartition("next: ")[2]
+    assert "hydra/launcher=local" in shlex.split(command)
+
+
+DYING = """
+import os
+from vae_lab.networks import MLPEncoder
+
+
+class Dying(MLPEncoder):
+    def forward(self, x):
+        if self.training and len(x) > 50:  # in the first step, which a check does not take
+            os._exit(7)
+        return super().forward(x)
+"""
+
+
+def test_a_worker_that_dies_costs_its_job_only(cli, tmp_path, monkeypatch):
+    (tmp_path / "dying.py").write_text(DYING)
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    monkeypatch.syspath_prepend(tmp_path)
+    done = cli(
+        *("-m", "hydra/launcher=local", "hydra.launcher.devices=1", "--allow", "dying", *SHORT, "seed=0,1,2"),
+        *("encoder._target_=dying.Dying", "data.batch_size=64,32", "hydra.sweep.dir=s"),
+    )
+    assert done.code == 1
+    sweep = Sweep.read(tmp_path / "s")
+    assert [run.status for run in sweep.runs if run.overrides["data.batch_size"] == 64] == ["stopped"] * 3
+    assert [run.status for run in sweep.runs if run.overrides["data.batch_size"] == 32] == ["finished"] * 3
+    assert done.out.count("failed: its process ended with exit code 7") == 3
+
+
+def test_settings_that_do_not_fit_the_machine_are_one_line(cli):
+    done = cli("-m", "hydra/launcher=local", "hydra.launcher.devices=[9]", *SHORT, "seed=0,1")
+    assert done.code == 1
+    assert "hydra.launcher.devices=[9]: no GPU was found on this machine" in done.err
+    assert "Traceback" not in done.err
