@@ -18,6 +18,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from vae_lab.checks import ConfigError, one_line
+from vae_lab.config import secrets  # noqa: F401  its resolver replaces that of OmegaConf
 from vae_lab.config.groups import CONF, groups, settings
 from vae_lab.config.hydra_part import check_hydra_part, check_launcher
 from vae_lab.config.names import with_plus
