@@ -5,16 +5,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig
 from tqdm import tqdm
 
 from vae_lab.checks import printable
 from vae_lab.config.build import naming
 from vae_lab.config.names import as_written, quoted
-from vae_lab.runs.sweep import SweepRecord
 from vae_lab.sweep.pool import COMMAND, Job, Pool
 from vae_lab.sweep.record import Position
 from vae_lab.sweep.slots import Machine, Slot
+
+SUBDIR = "hydra.sweep.subdir="
 
 
 def launch(
@@ -43,8 +45,7 @@ def launch(
     """
     sweep = Path(str(config.hydra.sweep.dir)).absolute()
     shared = [*as_written(config.hydra.overrides.hydra), f"hydra.sweep.dir={quoted(str(sweep))}"]
-    names = SweepRecord.read(sweep).jobs
-    jobs = [Job(first + i, names[first + i], [*shared, *own]) for i, own in enumerate(job_overrides)]
+    jobs = [Job(first + i, name_of(own), [*shared, *own]) for i, own in enumerate(job_overrides)]
     accelerator = str(loader.load_sweep_config(config, list(job_overrides[0])).trainer.get("accelerator", "auto"))
     with naming("hydra.launcher"):
         slots = Machine.this(accelerator).slots(len(jobs), devices, jobs_per_device, devices_per_job)
@@ -53,6 +54,17 @@ def launch(
     print(describe(slots), flush=True)
     with tqdm(total=len(jobs), desc="sweep", unit="run", disable=not sys.stdout.isatty(), leave=False) as bar:
         Pool(slots, lambda job, problem: report(sweep, job, problem), bar.write, command).run(jobs)
+
+
+def name_of(overrides: Sequence[str]) -> str:
+    """The name of a job's directory, as its last override for it says.
+
+    Example:
+        >>> name_of(["seed=1", "hydra.sweep.subdir='seed=1'"])
+        'seed=1'
+    """
+    named = next(override for override in reversed(overrides) if override.startswith(SUBDIR))
+    return str(OverridesParser.create().parse_override(named).value())
 
 
 def describe(slots: Sequence[Slot]) -> str:
