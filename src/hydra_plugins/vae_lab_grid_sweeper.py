@@ -4,13 +4,11 @@ It is a Hydra plugin, and so lies in Hydra's namespace package: a thin shell ove
 only when it sweeps. Every launcher works below it.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -60,6 +58,7 @@ class GridSweeper(BasicSweeper):
         from vae_lab.endings import heed
         from vae_lab.runs.lock import holding
         from vae_lab.sweep.grid import check_free, check_names, dotted, expand, to_do
+        from vae_lab.sweep.launching import launch, launcher_for
         from vae_lab.sweep.record import begin, begin_again
         from vae_lab.training.coefficients import sweep_warning
         from vae_lab.training.run import check
@@ -68,6 +67,7 @@ class GridSweeper(BasicSweeper):
         heed()  # a signal that one of these imports has swallowed
         assert self.config is not None
         assert self.hydra_context is not None
+        assert self.launcher is not None
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
         known_keys = cache(lambda groups: dotted(self.compose(list(groups))))
         jobs, swept = expand(parser, self.params, arguments, known_keys)
@@ -95,49 +95,8 @@ class GridSweeper(BasicSweeper):
                 begin(directory, names, swept, [*options_now(self.config.hydra), "-m", *typed, *arguments], shared)
             place = "hydra.sweep.subdir="  # said outright: a job's number is another one when the sweep is taken up
             launched = [[*jobs[i], f"{place}{quoted(names[i])}"] for i in numbers]
-            self.launch(directory, [names[i] for i in numbers], launched)
-
-    def launch(self, directory: Path, names: Sequence[str], jobs: Sequence[Sequence[str]]) -> None:
-        """Launch the jobs of these names, and say what became of the sweep.
-
-        Raises:
-            RunFailed: at the end, when runs failed.
-        """
-        from vae_lab.checks import Interrupted, RunFailed, one_line, printable
-        from vae_lab.config.options import options_now
-        from vae_lab.report.show import finish
-        from vae_lab.sweep.record import end, failed_runs, lost_runs
-        from vae_lab.sweep.resume import resume_command
-
-        assert self.launcher is not None
-        assert self.config is not None
-        go_on = f"to go on: {resume_command(directory, options_now(self.config.hydra), many=True)}"
-        size = self.max_batch_size or (1 if isinstance(self.launcher, BasicLauncher) else len(jobs))
-        launched: list[str] = []
-        stopped = ""
-        try:
-            for start in range(0, len(jobs), size):
-                batch = names[start : start + size]
-                launched += batch
-                try:
-                    self.launcher.launch(jobs[start : start + size], initial_job_idx=start)
-                except OSError as error:  # before a run has begun: its directory cannot be written
-                    print(f"{', '.join(batch)}: failed: {printable(one_line(error))}", flush=True)
-                if self.fail_fast and failed_runs(directory, batch):
-                    stopped = "; fail_fast=true ended the sweep there"
-                    break
-        except Interrupted:
-            finish(directory)
-            print(go_on, flush=True)
-            raise
-        end(directory)
-        failed = [
-            finish(directory),
-            *([f"no result: {'; '.join(lost)}"] if (lost := lost_runs(directory, launched)) else []),
-        ]
-        if any(failed):
-            print(go_on, flush=True)
-            raise RunFailed("; ".join(filter(None, failed)) + stopped)
+            launcher = launcher_for(self.launcher, self.hydra_context, self.config, launched)
+            launch(launcher, self.config, [names[i] for i in numbers], launched, self.max_batch_size, self.fail_fast)
 
     def own_name(self, job: list[str], swept: list[str]) -> list[str]:
         """The override that names a job's directory by what was swept; none where a person has named it."""

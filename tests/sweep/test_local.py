@@ -60,3 +60,28 @@ def test_settings_that_do_not_fit_the_machine_are_one_line(cli):
     assert done.code == 1
     assert "hydra.launcher.devices=[9]: no GPU was found on this machine" in done.err
     assert "Traceback" not in done.err
+
+
+def test_many_jobs_get_the_local_launcher_unless_one_is_named(cli, monkeypatch):
+    monkeypatch.setattr("vae_lab.sweep.slots.usable_cores", lambda: [0, 1])
+    few, many = ("seed=0,1", "seed=0,1,2,3,4")
+    assert "launcher local" not in cli("-m", *SHORT, few, "hydra.sweep.dir=few").out
+    assert "launcher local" not in cli("-m", *SHORT, many, "hydra/launcher=basic", "hydra.sweep.dir=named").out
+    done = cli("-m", *SHORT, many, "hydra.sweep.dir=many")
+    assert done.code == 0, done.err
+    assert "launcher local: 2 CPU workers, 1 thread each\n" in done.out
+    monkeypatch.setattr("vae_lab.sweep.slots.usable_cores", lambda: [0])
+    assert "launcher local" not in cli("-m", *SHORT, many, "hydra.sweep.dir=alone").out
+
+
+def test_fail_fast_begins_no_job_after_one_has_failed(cli, tmp_path, monkeypatch):
+    (tmp_path / "dying.py").write_text(DYING)
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    monkeypatch.syspath_prepend(tmp_path)
+    done = cli(
+        *("-m", "hydra/launcher=local", "hydra.launcher.devices=1", "--allow", "dying", *SHORT, "fail_fast=true"),
+        *("encoder._target_=dying.Dying", "data.batch_size=32,64,33,34", "hydra.sweep.dir=s"),
+    )
+    assert done.code == 1
+    assert "fail_fast=true ended the sweep there" in done.err
+    assert sorted(run.overrides["data.batch_size"] for run in Sweep.read(tmp_path / "s").runs) == [32, 64]

@@ -13,7 +13,7 @@ import pytest
 
 from vae_lab.checks import Interrupted
 from vae_lab.sweep.pool import Job, Pool
-from vae_lab.sweep.slots import Machine
+from vae_lab.sweep.slots import Machine, Places
 
 # a worker whose job's first override says what it does: sleep for so long, exit with a code, kill itself, or wait
 FAKE = """
@@ -52,10 +52,10 @@ def run(tmp_path):
     reported: list[tuple[int, str]] = []
 
     def call(orders, devices=("0", "1"), **settings):
-        slots = Machine(gpus=devices, cores=2).slots(len(orders), **settings)
+        slots = Machine(gpus=devices, cores=2).slots(len(orders), Places(**settings))
         pool = Pool(
             slots,
-            lambda job, problem: reported.append((job.number, problem)),
+            lambda job, problem: reported.append((job.number, problem)) if problem else None,
             heard.append,
             (sys.executable, str(script), str(log)),
         )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from vae_lab.sweep.slots import Machine, Slot, visible_gpus
+from vae_lab.sweep.slots import Machine, Places, Slot, visible_gpus
 
 EIGHT = Machine(gpus=tuple("01234567"), cores=32)
 
@@ -10,23 +10,23 @@ EIGHT = Machine(gpus=tuple("01234567"), cores=32)
 def test_a_cpu_worker_a_core_but_no_more_than_jobs():
     assert Machine(cores=4).slots(jobs=10) == [Slot(threads=1)] * 4
     assert Machine(cores=8).slots(jobs=2) == [Slot(threads=4)] * 2
-    assert Machine(cores=8).slots(jobs=10, devices=3) == [Slot(threads=2)] * 3
-    assert Machine(cores=2).slots(jobs=10, devices=2, jobs_per_device=2) == [Slot(threads=1)] * 4
+    assert Machine(cores=8).slots(10, Places(devices=3)) == [Slot(threads=2)] * 3
+    assert Machine(cores=2).slots(10, Places(devices=2, jobs_per_device=2)) == [Slot(threads=1)] * 4
 
 
 def test_each_gpu_is_held_once():
     assert [slot.devices for slot in EIGHT.slots(jobs=99)] == [(name,) for name in "01234567"]
-    assert [slot.devices for slot in EIGHT.slots(jobs=99, devices=3)] == [("0",), ("1",), ("2",)]
-    assert [slot.devices for slot in EIGHT.slots(jobs=99, devices=[5, "7"])] == [("5",), ("7",)]
+    assert [slot.devices for slot in EIGHT.slots(99, Places(devices=3))] == [("0",), ("1",), ("2",)]
+    assert [slot.devices for slot in EIGHT.slots(99, Places(devices=[5, "7"]))] == [("5",), ("7",)]
     assert EIGHT.slots(jobs=99)[0].threads == 4
 
 
 def test_jobs_that_share_a_gpu_are_spread_over_all_before_any_has_two():
-    assert [slot.devices[0] for slot in EIGHT.slots(jobs=10, devices=2, jobs_per_device=3)] == list("010101")
+    assert [slot.devices[0] for slot in EIGHT.slots(10, Places(devices=2, jobs_per_device=3))] == list("010101")
 
 
 def test_a_job_on_several_gpus_has_them_for_itself():
-    assert [slot.devices for slot in EIGHT.slots(jobs=99, devices=[0, 1, 2, 3, 4], devices_per_job=2)] == [
+    assert [slot.devices for slot in EIGHT.slots(99, Places(devices=[0, 1, 2, 3, 4], devices_per_job=2))] == [
         ("0", "1"),
         ("2", "3"),
     ]
@@ -48,7 +48,7 @@ def test_a_job_on_several_gpus_has_them_for_itself():
 )
 def test_what_does_not_fit_the_machine_is_refused(machine, settings, message):
     with pytest.raises(ValueError, match=message):
-        machine.slots(jobs=4, **settings)
+        machine.slots(4, Places(**settings))
 
 
 def test_what_the_environment_hides_is_not_found():

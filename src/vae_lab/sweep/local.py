@@ -1,6 +1,7 @@
 """The local launcher: from Hydra's jobs to slots, workers and one bar over the whole sweep."""
 
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,8 @@ from vae_lab.checks import printable
 from vae_lab.config.build import naming
 from vae_lab.config.names import as_written, quoted
 from vae_lab.sweep.pool import COMMAND, Job, Pool
-from vae_lab.sweep.record import Position
-from vae_lab.sweep.slots import Machine, Slot
+from vae_lab.sweep.record import Position, failed_runs
+from vae_lab.sweep.slots import Machine, Places, Slot
 
 SUBDIR = "hydra.sweep.subdir="
 
@@ -24,9 +25,8 @@ def launch(
     loader: Any,
     job_overrides: Sequence[Sequence[str]],
     first: int,
-    devices: int | Sequence[int | str] | None,
-    jobs_per_device: int,
-    devices_per_job: int,
+    places: Places,
+    fail_fast: bool = False,
 ) -> None:
     """Run jobs side by side on this machine.
 
@@ -35,12 +35,11 @@ def launch(
         loader: composes the config of a job.
         job_overrides: of each job.
         first: the number of the first job.
-        devices: see ``Machine.slots``; so are the next two.
-        jobs_per_device: how many share one.
-        devices_per_job: how many each has.
+        places: how the machine is divided.
+        fail_fast: whether no job begins any more once one has failed.
 
     Raises:
-        ConfigError: for settings that do not fit this machine.
+        ConfigError: for places that this machine does not have.
         Interrupted: when a signal ended it.
     """
     sweep = Path(str(config.hydra.sweep.dir)).absolute()
@@ -48,12 +47,21 @@ def launch(
     jobs = [Job(first + i, name_of(own), [*shared, *own]) for i, own in enumerate(job_overrides)]
     accelerator = str(loader.load_sweep_config(config, list(job_overrides[0])).trainer.get("accelerator", "auto"))
     with naming("hydra.launcher"):
-        slots = Machine.this(accelerator).slots(len(jobs), devices, jobs_per_device, devices_per_job)
+        slots = Machine.this(accelerator).slots(len(jobs), places)
     folder = loader.config_dir
     command = [*COMMAND, *([f"--config-dir={folder}"] if folder else [])]
     print(describe(slots), flush=True)
+    failed = threading.Event()
+
+    def ended(job: Job, problem: str) -> None:
+        bar.update()
+        if problem:
+            bar.write(f"{Position.of(sweep / job.name) or ''} {job.name}: failed: {printable(problem)}")
+        if fail_fast and failed_runs(sweep, [job.name]):
+            failed.set()
+
     with tqdm(total=len(jobs), desc="sweep", unit="run", disable=not sys.stdout.isatty(), leave=False) as bar:
-        Pool(slots, lambda job, problem: report(sweep, job, problem), bar.write, command).run(jobs)
+        Pool(slots, ended, bar.write, command, stop=failed.is_set).run(jobs)
 
 
 def name_of(overrides: Sequence[str]) -> str:
@@ -80,9 +88,3 @@ def describe(slots: Sequence[Slot]) -> str:
         return f"launcher local: {len(slots)} CPU worker{'s' if len(slots) > 1 else ''}, {share}"
     held = sorted({",".join(slot.devices) for slot in slots})
     return f"launcher local: {len(slots)} workers on GPU {' and '.join(held)}, {share}"
-
-
-def report(sweep: Path, job: Job, problem: str) -> None:
-    """Print what became of a job that could not say so itself."""
-    place = Position.of(sweep / job.name) or ""
-    print(f"{place} {job.name}: failed: {printable(problem)}", flush=True)

@@ -115,7 +115,7 @@ class Pool:
 
     Args:
         slots: where jobs run.
-        report: called with a job and what went wrong, where the job could not say so itself.
+        ended: called with each job that has ended, and with what went wrong where the job could not say so itself.
         say: called with each line that a worker prints.
         command: that starts a worker.
         stop: asked before each job whether no more shall begin.
@@ -124,12 +124,12 @@ class Pool:
     def __init__(
         self,
         slots: Sequence[Slot],
-        report: Callable[[Job, str], None],
+        ended: Callable[[Job, str], None],
         say: Callable[[str], None] = print,
         command: Sequence[str] = COMMAND,
         stop: Callable[[], bool] = lambda: False,
     ) -> None:
-        self.slots, self.report, self.say, self.command, self.stop = slots, report, say, command, stop
+        self.slots, self.ended, self.say, self.command, self.stop = slots, ended, say, command, stop
         self.waiting: SimpleQueue[Job] = SimpleQueue()
         self.workers: dict[int, Worker] = {}
         self.stopping = threading.Event()
@@ -171,8 +171,8 @@ class Pool:
             except Empty:
                 break
             problem = self.worker(index).run(job)
-            if problem and not self.stopping.is_set():
-                self.report(job, problem)
+            if not self.stopping.is_set():
+                self.ended(job, problem)
         if index in self.workers:
             self.workers[index].dismiss()
 

@@ -36,6 +36,34 @@ class Slot:
 
 
 @dataclass(frozen=True)
+class Places:
+    """How a person divides a machine.
+
+    Args:
+        devices: which GPUs, or how many of them; without GPUs, how many CPU workers. None: all GPUs, or a CPU worker a
+            core.
+        jobs_per_device: how many jobs share a GPU; without GPUs, a CPU worker.
+        devices_per_job: how many GPUs each job has.
+
+    Raises:
+        ArgumentError: for numbers that cannot be.
+    """
+
+    devices: int | Sequence[int | str] | None = None
+    jobs_per_device: int = 1
+    devices_per_job: int = 1
+
+    def __post_init__(self) -> None:
+        integer("jobs_per_device", self.jobs_per_device)
+        integer("devices_per_job", self.devices_per_job)
+        if self.devices_per_job > 1 and self.jobs_per_device > 1:
+            raise ArgumentError("jobs_per_device", self.jobs_per_device, "must be 1 where a job has several devices")
+
+
+ALL = Places()
+
+
+@dataclass(frozen=True)
 class Machine:
     """What a machine has.
 
@@ -58,32 +86,15 @@ class Machine:
         """The machine that asks, without its GPUs where the trainer's ``accelerator`` leaves them alone."""
         return cls(gpus=visible_gpus(os.environ) if accelerator in ("auto", "gpu", "cuda") else ())
 
-    def slots(
-        self,
-        jobs: int,
-        devices: int | Sequence[int | str] | None = None,
-        jobs_per_device: int = 1,
-        devices_per_job: int = 1,
-    ) -> list[Slot]:
+    def slots(self, jobs: int, places: Places = ALL) -> list[Slot]:
         """The slots for this many jobs, never more than there are jobs.
 
-        Args:
-            jobs: how many there are to run.
-            devices: which GPUs, or how many of them; without GPUs, how many CPU workers. All by default, and a CPU
-                worker a core.
-            jobs_per_device: how many jobs share a GPU; without GPUs, a CPU worker.
-            devices_per_job: how many GPUs each job has.
-
         Raises:
-            ArgumentError: for numbers that cannot be, and GPUs that are not there.
+            ArgumentError: for GPUs that are not there.
         """
-        integer("jobs_per_device", jobs_per_device)
-        integer("devices_per_job", devices_per_job)
-        if devices_per_job > 1 and jobs_per_device > 1:
-            raise ArgumentError("jobs_per_device", jobs_per_device, "must be 1 where a job has several devices")
-        held = self.held(devices, devices_per_job)
-        places = [place for _ in range(jobs_per_device) for place in held][:jobs]
-        return [Slot(place, max(self.cores // len(places), 1)) for place in places]
+        held = self.held(places.devices, places.devices_per_job)
+        chosen = [place for _ in range(places.jobs_per_device) for place in held][:jobs]
+        return [Slot(place, max(self.cores // len(chosen), 1)) for place in chosen]
 
     def held(self, devices: int | Sequence[int | str] | None, each: int) -> list[tuple[str, ...]]:
         """The GPUs of each slot, ``each`` of them together; empty ones for CPU workers.

@@ -1,0 +1,92 @@
+"""Jobs to a launcher, whichever it is, and what becomes of the sweep at its end."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from hydra._internal.core_plugins.basic_launcher import BasicLauncher
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext
+from omegaconf import DictConfig
+
+from hydra_plugins.vae_lab_local_launcher import LocalLauncher
+from vae_lab.checks import Interrupted, RunFailed, one_line, printable
+from vae_lab.config.names import as_written, key_and_text
+from vae_lab.config.options import options_now
+from vae_lab.report.show import finish
+from vae_lab.sweep.record import end, failed_runs, lost_runs
+from vae_lab.sweep.resume import resume_command
+from vae_lab.sweep.slots import Machine
+
+LAUNCHER = "hydra/launcher"
+A_FEW = 4  # jobs: with no more of them, workers pay more for their imports than they save
+
+
+def launcher_for(
+    launcher: Launcher, context: HydraContext, config: DictConfig, jobs: Sequence[Sequence[str]]
+) -> Launcher:
+    """The launcher that a person has named; else the local one where it pays: many jobs and more than one place.
+
+    A job on several devices is left to Hydra's basic launcher.
+    """
+    named = any(key_and_text(override)[0] == LAUNCHER for override in as_written(config.hydra.overrides.hydra))
+    if named or not isinstance(launcher, BasicLauncher) or len(jobs) <= A_FEW:
+        return launcher
+    trainer = context.config_loader.load_sweep_config(config, list(jobs[0])).trainer
+    machine = Machine.this(str(trainer.get("accelerator", "auto")))
+    if str(trainer.get("devices", 1)) != "1" or len(machine.slots(len(jobs))) == 1:
+        return launcher
+    assert launcher.task_function is not None
+    local = LocalLauncher()
+    local.setup(hydra_context=context, task_function=launcher.task_function, config=config)
+    return local
+
+
+def launch(
+    launcher: Launcher,
+    config: DictConfig,
+    names: Sequence[str],
+    jobs: Sequence[Sequence[str]],
+    batch_size: int | None,
+    fail_fast: bool,
+) -> None:
+    """Launch the jobs of these names, and say what became of the sweep.
+
+    Args:
+        launcher: that runs them.
+        config: of the sweep, Hydra's part included.
+        names: of their directories.
+        jobs: their overrides.
+        batch_size: how many the launcher gets at a time; None: one, if it runs one at a time, or else all.
+        fail_fast: whether the first failed run ends the sweep.
+
+    Raises:
+        RunFailed: at the end, when runs failed.
+    """
+    directory = Path(str(config.hydra.sweep.dir))
+    go_on = f"to go on: {resume_command(directory, options_now(config.hydra), many=True)}"
+    size = batch_size or (1 if isinstance(launcher, BasicLauncher) else len(jobs))
+    if hasattr(launcher, "fail_fast"):  # it has all jobs at once
+        launcher.fail_fast = fail_fast
+    launched: list[str] = []
+    stopped = ""
+    try:
+        for start in range(0, len(jobs), size):
+            batch = names[start : start + size]
+            launched += batch
+            try:
+                launcher.launch(jobs[start : start + size], initial_job_idx=start)
+            except OSError as error:  # before a run has begun: its directory cannot be written
+                print(f"{', '.join(batch)}: failed: {printable(one_line(error))}", flush=True)
+            if fail_fast and failed_runs(directory, batch):
+                stopped = "; fail_fast=true ended the sweep there"
+                break
+    except Interrupted:
+        finish(directory)
+        print(go_on, flush=True)
+        raise
+    end(directory)
+    lost = lost_runs(directory, launched)
+    failed = [finish(directory), *([f"no result: {'; '.join(lost)}"] if lost else [])]
+    if any(failed):
+        print(go_on, flush=True)
+        raise RunFailed("; ".join(filter(None, failed)) + stopped)
