@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from vae_lab import __version__
 from vae_lab.linear_theory.prediction import data_eigenvalues, optimal_variance, theory
 from vae_lab.linear_theory.spectrum import Floats
 from vae_lab.linear_theory.water_filling import water_filling
@@ -16,7 +17,7 @@ from vae_lab.runs.result import Objective, Theory
 from vae_lab.training.assembly import Parts
 from vae_lab.training.objective import objective
 
-PACKAGES = ("vae_lab", "torch", "torchvision", "lightning", "torchmetrics", "hydra-core")
+PACKAGES = ("torch", "torchvision", "lightning", "torchmetrics", "hydra-core")
 
 
 def theory_of(parts: Parts) -> dict[str, Any]:
@@ -49,4 +50,5 @@ def now() -> str:
 
 def versions() -> dict[str, str]:
     """Versions of what figures depend on."""
-    return {"python": platform.python_version()} | {package: version(package) for package in PACKAGES}
+    others = {package: version(package) for package in PACKAGES}
+    return {"python": platform.python_version(), "vae_lab": __version__, **others}
