@@ -13,6 +13,7 @@ PACKAGE = Path(vae_lab.__file__).parent
 FLOORS = [  # from the ground up: each may import those that stand before it
     *(
         "checks",
+        "collective",
         "noise",
         "files",
         "endings",
@@ -30,7 +31,7 @@ FLOORS = [  # from the ground up: each may import those that stand before it
 ]
 DOORS = (
     *("__init__", "__main__", "cli", "diagnose", "evaluate", "explore"),
-    *("theory", "preview", "latents", "list", "dashboard", "worker"),
+    *("theory", "preview", "latents", "list", "dashboard", "worker", "rank"),
 )
 FILES = sorted(PACKAGE.rglob("*.py"))
 

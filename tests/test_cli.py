@@ -67,7 +67,8 @@ MISTAKES = {
         ["+trainer.accumulate_grad_batches=2"],
         "trainer.accumulate_grad_batches=2: is not supported",
     ),
-    "several devices": (["trainer.devices=2"], "trainer.devices=2: must be 1"),
+    "no device": (["trainer.devices=0"], "trainer.devices=0: must be a whole number >= 1"),
+    "an odd batch for two devices": (["trainer=ddp", "data.batch_size=33"], "data.batch_size=33: must be a multiple"),
     "delta too large": (
         ["model=delta_vae", "model.variant=independent", "model.delta=2000"],
         "model.delta=2000: must be a finite number > 0 and <= 120",

@@ -56,6 +56,7 @@ def evaluate(
             metrics["test"]["nll"] = {**NLL, **(metrics["test"].get("nll") or {}), **nll}
         evaluation = build_evaluation(metrics, model, data)
     set_threads(config, data)
+    config["trainer"]["devices"] = 1  # on however many it was trained
     trainer = make_trainer(config, callbacks=[evaluation], logger=False, enable_progress_bar=False)
     trainer.test(model, Batches(partial(data.eval_stream, split)), verbose=False)
     return {name.replace("test/", f"{split}/"): value for name, value in evaluation.figures.items()}

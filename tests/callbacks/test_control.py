@@ -5,7 +5,7 @@ import torch
 
 import vae_lab
 from vae_lab.callbacks import Control
-from vae_lab.callbacks.control import batch_mean
+from vae_lab.callbacks.control import image_mean
 from vae_lab.checks import ConfigError
 from vae_lab.training import run
 from vae_lab.training.assembly import assemble
@@ -40,7 +40,7 @@ def test_controllers_see_training_batches_only(law, compose_config, fit, monkeyp
 
     def spy(self, trainer, module, outputs, *rest):
         seen.append(
-            (module.training, float(batch_mean(getattr(outputs["output"].terms, self.penalty.controller.measures))))
+            (module.training, float(image_mean(getattr(outputs["output"].terms, self.penalty.controller.measures))))
         )
         original(self, trainer, module, outputs, *rest)
 

@@ -46,6 +46,7 @@ class AggressiveInference(Remedy):
 
     places: ClassVar = ("encoder", "decoder")
     reads: ClassVar = ("mutual_information",)
+    freezes: ClassVar = True
 
     def __init__(self, window: int = 10, max_encoder_steps: int = 100, patience: int = 1) -> None:
         self.window, self.patience = integer("window", window), integer("patience", patience)

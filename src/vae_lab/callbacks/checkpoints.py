@@ -7,10 +7,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch.optim.lr_scheduler import LambdaLR
 from typing_extensions import override
 
+from vae_lab.callbacks.intervals import is_logged
+from vae_lab.collective import from_first, ranks
 from vae_lab.files import settle
 
 LAST, PREVIOUS, BEST = "last.ckpt", "previous.ckpt", "best.ckpt"
@@ -74,8 +77,15 @@ class Checkpoints(Callback):
 
     @override
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        if time.monotonic() - self.written > MOST_SECONDS:
+        if self.is_due(trainer, batch_idx):
             self.save(trainer)
+
+    def is_due(self, trainer: Trainer, batch_idx: int) -> bool:
+        """Whether the last checkpoint is old. Of several processes the first decides, at logging intervals."""
+        due = time.monotonic() - self.written > MOST_SECONDS
+        if ranks() == 1:
+            return due
+        return is_logged(trainer, batch_idx) and bool(from_first({"due": torch.tensor(float(due))})["due"])
 
     @override
     def on_train_batch_end(
@@ -93,8 +103,16 @@ class Checkpoints(Callback):
 
     def save(self, trainer: Trainer, is_best: bool = False) -> None:
         """Write ``last``, after moving the one before to ``previous``; copy it to ``best`` when it is."""
-        last, new = self.directory / LAST, self.directory / NEW
+        new = self.directory / NEW
         trainer.save_checkpoint(new)
+        if trainer.is_global_zero:
+            self.put_in_place(new, is_best)
+        trainer.strategy.barrier()  # none reads what another has not written
+        self.written = time.monotonic()
+
+    def put_in_place(self, new: Path, is_best: bool) -> None:
+        """Give a checkpoint that is written its names."""
+        last = self.directory / LAST
         if is_best:
             copy = self.directory / NEW_BEST
             shutil.copyfile(new, copy)
@@ -102,7 +120,6 @@ class Checkpoints(Callback):
         if last.exists():
             os.replace(last, self.directory / PREVIOUS)
         settle(new, last)
-        self.written = time.monotonic()
 
     @override
     def state_dict(self) -> dict[str, Any]:

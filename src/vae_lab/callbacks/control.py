@@ -10,6 +10,7 @@ from typing_extensions import override
 
 from vae_lab.callbacks.remedy import Remedy
 from vae_lab.checks import choice, keywords
+from vae_lab.collective import batch_mean
 from vae_lab.elbo.controllers import Adaptive, Controller, Geco, ProportionalIntegral
 from vae_lab.elbo.penalties import ControlledPenalty
 from vae_lab.models import VAE
@@ -58,9 +59,9 @@ class Control(Remedy):
     def on_train_batch_end(  # type: ignore[override]
         self, trainer: Trainer, pl_module: VAE, outputs: Mapping[str, Any], batch: Any, batch_idx: int
     ) -> None:
-        self.penalty.observe(batch_mean(getattr(outputs["output"].terms, self.penalty.controller.measures)))
+        self.penalty.observe(image_mean(getattr(outputs["output"].terms, self.penalty.controller.measures)))
 
 
-def batch_mean(figure: Tensor) -> Tensor:
+def image_mean(figure: Tensor) -> Tensor:
     """The mean over the batch of a rate (B, D) or a distortion (B,), summed over dimensions: (), nats per image."""
-    return figure.view(len(figure), -1).sum(1).mean()
+    return batch_mean(figure.view(len(figure), -1).sum(1))

@@ -11,6 +11,7 @@ from torch import Tensor
 from torchmetrics import Metric, MetricCollection
 from typing_extensions import override
 
+from vae_lab.collective import from_first
 from vae_lab.data import as_batch
 from vae_lab.models import VAE, Output
 
@@ -92,7 +93,7 @@ class Evaluation(Callback):
             for figure, value in (found if isinstance(found, dict) else {name: found}).items():
                 figures[f"{name}_{figure}" if figure in figures else figure] = torch.as_tensor(value).detach()
         self.metrics[split].reset()
-        return figures
+        return from_first(figures)
 
     @override
     def on_validation_start(self, trainer: Trainer, pl_module: VAE) -> None:  # type: ignore[override]

@@ -8,6 +8,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from vae_lab.callbacks.intervals import is_logged
+from vae_lab.collective import lowest
 
 
 class Diverged(RuntimeError):
@@ -51,8 +52,8 @@ class NonFiniteLoss(Callback):
         self.check()
 
     def check(self) -> None:
-        """Raise ``Diverged`` when a bad step was noted."""
-        step = self.first_bad.item()
+        """Raise ``Diverged`` when a bad step was noted, by any of the processes of a run."""
+        step = lowest(self.first_bad).item()
         if step != torch.inf:
             raise Diverged(int(step))
 

@@ -17,12 +17,13 @@ class Remedy(Callback):
     """Base of them all. ``penalty``, where there is one, takes the place of the model's before training.
 
     ``places`` names the attributes of a model that it acts on, beside ``penalty``; ``reads`` names the validation
-    metrics that it reads.
+    metrics that it reads; ``freezes`` says that at some steps it trains a part of the model only.
     """
 
     penalty: Penalty | None = None
     places: ClassVar[tuple[str, ...]] = ()
     reads: ClassVar[tuple[str, ...]] = ()
+    freezes: ClassVar[bool] = False
 
     @property
     def prices_rate(self) -> bool:

@@ -7,6 +7,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from typing_extensions import override
 
 from vae_lab.callbacks.intervals import is_logged
+from vae_lab.collective import batch_mean
 from vae_lab.models import Output
 
 
@@ -26,5 +27,5 @@ class TrainingCurves(Callback):
 
 def figures(output: Output) -> Mapping[str, Any]:
     """The figures of one training batch by name, each ()."""
-    rate, distortion = output.terms.rate.sum(1).mean(), output.terms.distortion.mean()
+    rate, distortion = batch_mean(output.terms.rate.sum(1)), batch_mean(output.terms.distortion)
     return {"loss": output.loss, "elbo": -rate - distortion, "rate": rate, "distortion": distortion, **output.extra}

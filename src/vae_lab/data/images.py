@@ -18,6 +18,7 @@ from torch import Tensor
 
 from vae_lab import noise
 from vae_lab.checks import ArgumentError, choice, integer
+from vae_lab.collective import rows
 from vae_lab.data.batch import Batch
 from vae_lab.data.rows import Images, Rows, chunks
 
@@ -104,8 +105,9 @@ class ImageData(LightningDataModule):
     """Base of all data modules: a subclass says how to ``load`` its splits.
 
     Args:
-        batch_size: images per training step; the last, incomplete batch of an epoch is dropped.
-        eval_batch_size: images per step of evaluation, where nothing is dropped.
+        batch_size: images per training step, of all processes together; the last, incomplete batch of an epoch is
+            dropped.
+        eval_batch_size: images per step of evaluation, likewise, where nothing is dropped.
         binarize: ``none``; ``static``, drawn once for every run; ``dynamic``, training images are drawn afresh in each
             epoch (Salakhutdinov & Murray 2008), validation and test images once.
         seed: order and dynamic binarisation derive from it.
@@ -188,7 +190,7 @@ class ImageData(LightningDataModule):
         train = self.splits["train"]
         chosen = noise.permutation(len(train.images), seed=SPLIT_SEED, purpose="sample")[:limit]
         x = train.batch(chosen).x
-        return self.drawn(x, SPLIT_SEED, 0) if self.binarize == "dynamic" else x
+        return (x > self.thresholds(len(x), SPLIT_SEED, 0)).float() if self.binarize == "dynamic" else x
 
     # batches
 
@@ -196,32 +198,35 @@ class ImageData(LightningDataModule):
         """The images of a split with these indices (B,)."""
         return self.splits[name].batch(indices)
 
-    def drawn(self, x: Tensor, seed: int, step: int) -> Tensor:
-        """Each pixel of x drawn as 0 or 1 with its value as probability."""
-        return (x > noise.uniform(tuple(x.shape), seed=seed, purpose="binarize", index=step)).float()
+    def thresholds(self, count: int, seed: int, step: int) -> Tensor:
+        """What the pixels of a batch of ``count`` must exceed to be drawn as 1, their value as probability."""
+        return noise.uniform((count, *self.image_shape), seed=seed, purpose="binarize", index=step)
 
-    def train_batch(self, step: int, order: Tensor) -> Batch:
-        """The training batch of optimizer step ``step``, given its epoch's ``order``."""
-        start = step % self.batches_per_epoch * self.batch_size
-        batch = self.batch("train", order[start : start + self.batch_size])
-        return batch._replace(x=self.drawn(batch.x, self.seed, step)) if self.binarize == "dynamic" else batch
+    def train_batch(self, step: int, order: Tensor, rank: int = 0, ranks: int = 1) -> Batch:
+        """A rank's part of the training batch of optimizer step ``step``, given its epoch's ``order``."""
+        start, mine = step % self.batches_per_epoch * self.batch_size, rows(self.batch_size, rank, ranks)
+        batch = self.batch("train", order[start : start + self.batch_size][mine])
+        if self.binarize != "dynamic":
+            return batch
+        threshold = self.thresholds(self.batch_size, self.seed, step)[mine]
+        return batch._replace(x=(batch.x > threshold).float())
 
     def epoch_order(self, epoch: int) -> Tensor:
         """The order (N,) of the training images in an epoch."""
         return noise.permutation(len(self.splits["train"].images), seed=self.seed, purpose="order", index=epoch)
 
-    def train_stream(self, stop: int, start: int = 0) -> Iterator[Batch]:
-        """The training batches of steps ``start`` to ``stop``, across epochs; each epoch has its own order."""
+    def train_stream(self, stop: int, start: int = 0, rank: int = 0, ranks: int = 1) -> Iterator[Batch]:
+        """A rank's parts of the training batches of steps ``start`` to ``stop``; each epoch has its own order."""
         order = self.epoch_order(start // self.batches_per_epoch)
         for step in range(start, stop):
             if step % self.batches_per_epoch == 0:
                 order = self.epoch_order(step // self.batches_per_epoch)
-            yield self.train_batch(step, order)
+            yield self.train_batch(step, order, rank, ranks)
 
-    def eval_stream(self, name: str) -> Iterator[Batch]:
-        """All images of a split, in order, in nearly equal batches of at most ``eval_batch_size``."""
+    def eval_stream(self, name: str, rank: int = 0, ranks: int = 1) -> Iterator[Batch]:
+        """All images of a split, in order, in nearly equal batches of at most ``eval_batch_size``; a rank's parts."""
         for indices in self.eval_cuts(name):
-            yield self.batch(name, indices)
+            yield self.batch(name, indices[rows(len(indices), rank, ranks)])
 
     def eval_cuts(self, name: str) -> tuple[Tensor, ...]:
         """The indices of each batch of a split."""
@@ -235,13 +240,19 @@ class ImageData(LightningDataModule):
 
     def train_dataloader(self) -> "Batches":
         assert self.trainer is not None  # a run that goes on begins with the batch of its next step
-        return Batches(partial(self.train_stream, self.trainer.max_steps, self.trainer.global_step))
+        return Batches(partial(self.train_stream, self.trainer.max_steps, self.trainer.global_step, **self.part))
 
     def val_dataloader(self) -> "Batches":
-        return Batches(partial(self.eval_stream, "val"))
+        return Batches(partial(self.eval_stream, "val", **self.part))
 
     def test_dataloader(self) -> "Batches":
-        return Batches(partial(self.eval_stream, "test"))
+        return Batches(partial(self.eval_stream, "test", **self.part))
+
+    @property
+    def part(self) -> dict[str, int]:
+        """Which part of each batch the trainer's process takes."""
+        trainer = self.trainer
+        return {"rank": trainer.global_rank, "ranks": trainer.world_size} if trainer else {}
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from torch.distributions import Distribution, Independent, Normal
 from torch.nn.functional import softplus
 
 from vae_lab.checks import ArgumentError, choice, integer, number
+from vae_lab.collective import batch_mean
 from vae_lab.elbo.distributions import MARGIN, RoundedLogistic, TiltedUniform, inside, tilt
 
 LOWEST_LOG_STDDEV = -6.0  # where the optimal variance is softly clipped
@@ -280,7 +281,7 @@ def gaussian(params: Tensor, log_variance: Tensor) -> Distribution:
 
 def optimal_log_variance(params: Tensor, x: Tensor) -> Tensor:
     """Log of the mean squared error () of a batch, softly clipped (Rybkin et al. 2021)."""
-    return clipped_log_variance((x - params).square().mean())
+    return clipped_log_variance(batch_mean((x - params).square().flatten(1).mean(1)))
 
 
 def clipped_log_variance(mse: Tensor) -> Tensor:

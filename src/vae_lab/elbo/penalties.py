@@ -2,6 +2,7 @@
 
 The penalised rate is not the rate: with free bits it stays at its floor while the true KL may lie below. Metrics
 always report the true rate. A clamp is flat, so below ε no gradient pulls a dimension up; it is no longer pushed down.
+Means over the batch are over the batch of all processes of a run.
 Strengths are buffers: callbacks and controllers fill them, no compiled loss notices.
 """
 
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from vae_lab.checks import choice, number
+from vae_lab.collective import batch_mean
 from vae_lab.elbo.controllers import Controller
 
 
@@ -52,7 +54,7 @@ class PlainPenalty(Penalty):
     plain: ClassVar[bool] = True
 
     def forward(self, rate: Tensor) -> Tensor:
-        return rate.sum(1).mean()
+        return batch_mean(rate.sum(1))
 
 
 class FreeBitsPenalty(Penalty):
@@ -91,10 +93,10 @@ class FreeBitsPenalty(Penalty):
 
     def forward(self, rate: Tensor) -> Tensor:
         if self.mode == "dimension":
-            return rate.mean(0).clamp(min=self.epsilon).sum()
+            return batch_mean(rate).clamp(min=self.epsilon).sum()
         if self.mode == "sample":
-            return rate.clamp(min=self.epsilon).sum(1).mean()
-        return rate.sum(1).mean().clamp(min=self.epsilon)
+            return batch_mean(rate.clamp(min=self.epsilon).sum(1))
+        return batch_mean(rate.sum(1)).clamp(min=self.epsilon)
 
     def floor(self, latent_dim: int) -> float:
         return float(self.epsilon) * (1 if self.mode == "total" else latent_dim)
@@ -124,7 +126,7 @@ class CapacityPenalty(Penalty):
         self.register_buffer("gamma", torch.tensor(number("gamma", gamma, above=0)))
 
     def forward(self, rate: Tensor) -> Tensor:
-        return self.gamma * (rate.sum(1).mean() - self.capacity).abs()
+        return self.gamma * (batch_mean(rate.sum(1)) - self.capacity).abs()
 
     def floor(self, latent_dim: int) -> float:
         return float(self.capacity)
@@ -160,7 +162,7 @@ class ControlledPenalty(Penalty):
         self.weight.copy_(controller(self.state, controller.target)[1])
 
     def forward(self, rate: Tensor) -> Tensor:
-        return self.weight * rate.sum(1).mean()
+        return self.weight * batch_mean(rate.sum(1))
 
     @torch.no_grad()
     def observe(self, measured: Tensor) -> None:

@@ -8,6 +8,7 @@ from scipy.special import lambertw
 from torch import Tensor
 
 from vae_lab.checks import choice, flag, number
+from vae_lab.collective import batch_mean
 from vae_lab.elbo.priors import AR1, Autoregressive, StandardNormal
 from vae_lab.models.vae import VAE, Terms
 
@@ -84,7 +85,7 @@ class DeltaVAE(VAE):
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
         if self.variant == "ar1":
             return super().posterior(x)
-        location, raw_scale = self.encoder(x)
+        location, raw_scale = self.encoded(x)
         stddev = self.stddev_low + (self.stddev_high - self.stddev_low) * raw_scale.sigmoid()
         variance = stddev.square()
         squared_mean = 2 * self.delta / self.latent_dim + 1 + variance.log() - variance + location.relu()
@@ -94,7 +95,7 @@ class DeltaVAE(VAE):
         loss, extra = super().objective(terms)
         if self.sampling_prior is None:
             return loss, extra
-        nll = -self.sampling_prior.log_prob(terms.z.detach()).mean()
+        nll = batch_mean(-self.sampling_prior.log_prob(terms.z.detach()))
         return loss + (nll - nll.detach()), extra | {"auxiliary_nll": nll}  # its gradient, without its value
 
     def rate_floor(self) -> float:

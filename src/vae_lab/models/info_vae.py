@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from vae_lab.checks import ArgumentError, choice, did_you_mean, number
+from vae_lab.collective import gather_rows
 from vae_lab.elbo.divergences import ESTIMATORS, KERNELS, median_squared_distance, mmd
 from vae_lab.models.vae import VAE, Terms
 
@@ -87,7 +88,7 @@ class InfoVAE(VAE):
 
     def objective(self, terms: Terms) -> tuple[Tensor, dict[str, Tensor]]:
         loss, extra = super().objective(terms)
-        prior_sample = self.prior.sample(terms.noise[1])
-        bandwidth = median_squared_distance(terms.z, prior_sample) if self.bandwidth is None else self.bandwidth
-        discrepancy = mmd(terms.z, prior_sample, self.kernel, self.scales * bandwidth, self.estimator)
+        z, prior_sample = gather_rows(terms.z), gather_rows(self.prior.sample(terms.noise[1]))
+        bandwidth = median_squared_distance(z, prior_sample) if self.bandwidth is None else self.bandwidth
+        discrepancy = mmd(z, prior_sample, self.kernel, self.scales * bandwidth, self.estimator)
         return loss + (self.alpha + self.lambd - 1) * discrepancy, extra | {"mmd": discrepancy}

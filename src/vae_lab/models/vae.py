@@ -14,6 +14,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from vae_lab import noise
 from vae_lab.checks import choice, integer
+from vae_lab.collective import batch_mean
 from vae_lab.data.batch import as_batch
 from vae_lab.elbo.likelihoods import Likelihood
 from vae_lab.elbo.penalties import Penalty, PlainPenalty
@@ -48,8 +49,9 @@ class VAE(LightningModule):
 
     loss = mean_b distortion_b + rate_weight · kl_weight · penalty(rate)
 
-    where kl_weight in [0, 1] belongs to KL annealing, the penalty to free bits and their like, and the rate weight is 1
-    here; without them it is the negative ELBO. The loss is a pure function of parameters, buffers, images and noise.
+    with means over the batch of all processes. kl_weight in [0, 1] belongs to KL annealing, the penalty to free bits
+    and their like, and the rate weight is 1 here; without them it is the negative ELBO. The loss is a pure function of
+    parameters, buffers, images and noise.
 
     A variant says what differs: ``rate_weight``, ``posterior``, the prior, or a further term of ``objective``. What
     diagnosis, theory and reports need to know of it, it declares:
@@ -129,15 +131,20 @@ class VAE(LightningModule):
 
     # the objective
 
+    def encoded(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """What the encoder says of x: location and raw scale, each (B, D)."""
+        location, raw_scale = self.encoder(x)
+        return self.own_precision(location), self.own_precision(raw_scale)
+
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation, each (B, D), of the Gaussian q(z|x)."""
-        mean, log_variance = self.encoder(x)
+        mean, log_variance = self.encoded(x)
         return mean, (0.5 * log_variance).exp()
 
     def predict(self, z: Tensor, x: Tensor) -> Tensor:
         """The parameters (B, C, H, W) of p(x|z) for z (B, D); each pixel's may depend on those before it in x."""
         params: Tensor = self.decoder(z, x) if self.autoregressive else self.decoder(z)
-        return params
+        return self.own_precision(params)
 
     def rate_weight(self) -> Tensor:
         """What the penalised rate weighs in the loss, (), when ``kl_weight`` is 1: β, where the paper has one."""
@@ -150,17 +157,18 @@ class VAE(LightningModule):
         """
         pixels = terms.x[0].numel() if self.distortion_reduction == "mean" else 1
         rate_term = self.rate_weight() * self.kl_weight * self.penalty(terms.rate)
-        return (terms.distortion / pixels).mean() + rate_term, {}
+        return batch_mean(terms.distortion / pixels) + rate_term, {}
 
     def forward(self, x: Tensor, noise: Tensor) -> Output:
         """Compute loss and terms of the images x (B, C, H, W) with the standard normal noise (S, B, D)."""
         mean, stddev = self.posterior(x)
         z = mean + stddev * noise[0]
         params = self.predict(z, x)
-        distortion = -self.likelihood.log_prob(params, x)
-        rate = self.prior.rate(mean, stddev)
-        terms = Terms(x, mean, stddev, z, params, distortion, rate, noise)
-        return Output(*self.objective(terms), terms)
+        with full_precision(x):  # mixed precision is for the networks
+            distortion = -self.likelihood.log_prob(params, x)
+            rate = self.prior.rate(mean, stddev)
+            terms = Terms(x, mean, stddev, z, params, distortion, rate, noise)
+            return Output(*self.objective(terms), terms)
 
     def rate_floor(self) -> float:
         """Nats per image below which the rate cannot fall, or is not pushed, whatever z carries."""
@@ -251,10 +259,16 @@ class VAE(LightningModule):
         return self.evaluated(batch, batch_idx, "test")
 
     def evaluated(self, batch: Any, batch_idx: int, purpose: str) -> Output:
-        """The pass of an evaluation batch with the noise of its images."""
+        """The pass of an evaluation batch with the noise of its images, in full precision: figures are exact."""
         x, indices, *_ = as_batch(batch, batch_idx)
-        output: Output = self(x, self.evaluation_noise(indices, purpose))
+        with full_precision(x):
+            output: Output = self(x, self.evaluation_noise(indices, purpose))
         return output
+
+
+def full_precision(x: Tensor) -> torch.autocast:
+    """A block without mixed precision on the device of x: everything keeps the precision that it has."""
+    return torch.autocast(x.device.type, enabled=False)
 
 
 def detached(output: Output) -> Output:

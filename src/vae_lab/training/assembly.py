@@ -16,6 +16,7 @@ from vae_lab.elbo.likelihoods import Likelihood
 from vae_lab.elbo.schedules import Decay
 from vae_lab.models import VAE
 from vae_lab.training.measures import build_evaluation, check_metrics
+from vae_lab.training.trainer import device_count
 
 
 @dataclass
@@ -123,6 +124,7 @@ def assemble(config: Mapping[str, Any]) -> Parts:
             integer(name, 1 if config.get(name) is None else config[name], high=most)
     data: ImageData = build(config["data"], "data", ImageData, seed=config["seed"])
     model, remedies = build_model(config, data.image_shape)
+    check_shares(data, device_count(config))
     check_fit(data, model)
     check_metrics(config["metrics"], remedies)
     evaluation = build_evaluation(config["metrics"], model, data)
@@ -141,6 +143,21 @@ def build_figures(config: Mapping[str, Any], model: VAE, data: ImageData, evalua
     with naming("figures"):
         figures.check(model)
     return figures
+
+
+def check_shares(data: ImageData, devices: int) -> None:
+    """Refuse batches that several devices cannot share.
+
+    Raises:
+        ConfigError: for a training batch of which they would have unequal parts, or a batch of evaluation with fewer
+            images than devices.
+    """
+    if data.batch_size % devices:
+        allowed = f"must be a multiple of trainer.devices={devices}, which share each batch"
+        raise ConfigError.setting("data.batch_size", data.batch_size, allowed)
+    if data.smallest_eval_batch < devices:
+        allowed = f"leaves batches of {data.smallest_eval_batch} images for trainer.devices={devices}; take more"
+        raise ConfigError.setting("data.eval_batch_size", data.eval_batch_size, allowed)
 
 
 def snake_case(name: str) -> str:
