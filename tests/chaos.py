@@ -32,7 +32,7 @@ LENGTHS = ("trainer.val_check_interval=100", "trainer.log_every_n_steps=10", "me
 STEPS_PER_KILL = 60  # of each of the four runs
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 EARLY = 0.2  # of the kills: before the first run has begun
-DONE = 0.8  # of an undisturbed sweep's time: what the sessions that are killed take together
+DONE = 0.6  # of an undisturbed sweep's time: what the sessions that are killed take together
 
 
 def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
@@ -119,23 +119,23 @@ def main(kills: int, folder: Path, seed: int = 0) -> None:
     numbers = [number for number, _ in zip(itertools.cycle(SIGNALS), range(kills), strict=False)]
     chance.shuffle(numbers)
     sweep = ("-m", *GRID, f"trainer.max_steps={max(STEPS_PER_KILL * kills, 300)}", *LENGTHS)
-    process = start(folder, *sweep, "hydra.sweep.dir=whole")
+    asked, process = time.monotonic(), start(folder, *sweep, "hydra.sweep.dir=whole")
     assert has_begun(folder / "whole", process)
     began = time.monotonic()
     out, _ = process.communicate()
     assert process.returncode == 0, out
-    took = time.monotonic() - began
+    took, starting = time.monotonic() - began, began - asked
+    shares = [chance.uniform(0.1, 1) for _ in numbers]
 
     done, early, slowest, read, arguments = Counter(), 0, 0.0, 0, [*sweep, "hydra.sweep.dir=s"]
-    for number in numbers:
+    for number, share in zip(numbers, shares, strict=True):
         process, at = start(folder, *arguments), time.monotonic()
         if chance.random() < EARLY:
-            over = ended_by_itself(process, chance.uniform(0, 10))
+            over = ended_by_itself(process, chance.uniform(0, starting))
             early += 1
         else:
-            over = not has_begun(folder / "s", process) or ended_by_itself(
-                process, chance.uniform(0, 2 * DONE * took / kills)
-            )
+            seconds = DONE * took * share / sum(shares)
+            over = not has_begun(folder / "s", process) or ended_by_itself(process, seconds)
         asked = time.monotonic()
         if not over:
             process.send_signal(number)

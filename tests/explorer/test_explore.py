@@ -139,19 +139,19 @@ def test_what_reads_pixels_is_not_written_but_shown(tmp_path, call):
 
 
 def test_an_own_network_is_shown_and_not_taken_for_its_base(tmp_path, call, monkeypatch):
-    (tmp_path / "my_nets.py").write_text(OWN)
+    (tmp_path / "drawn_nets.py").write_text(OWN)
     (tmp_path / "mine" / "decoder").mkdir(parents=True)
-    (tmp_path / "mine" / "decoder" / "mine.yaml").write_text("_target_: my_nets.Mine\nhidden: [8]\n")
-    train(tmp_path, "--config-dir", "mine", "--allow", "my_nets", "decoder=mine")
+    (tmp_path / "mine" / "decoder" / "mine.yaml").write_text("_target_: drawn_nets.Mine\nhidden: [8]\n")
+    train(tmp_path, "--config-dir", "mine", "--allow", "drawn_nets", "decoder=mine")
     code, _, err = call("run=run")
     assert code == 1
     assert "allow a module of your own by --allow NAME" in err
     monkeypatch.syspath_prepend(str(tmp_path))
-    code, _, err = call("run=run", "--allow", "my_nets", "file=page.html")
+    code, _, err = call("run=run", "--allow", "drawn_nets", "file=page.html")
     assert code == 1
     assert "Mine cannot be written into a page" in err
-    assert "python -m vae_lab.explore --allow=my_nets run=run" in err
-    process = start("run=run", "--allow", "my_nets", cwd=tmp_path)
+    assert "python -m vae_lab.explore --allow=drawn_nets run=run" in err
+    process = start("run=run", "--allow", "drawn_nets", cwd=tmp_path)
     assert "http://127.0.0.1:" in process.stdout.readline()
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)

@@ -5,6 +5,7 @@ import logging
 import os
 
 import pytest
+from lightning.pytorch import Trainer
 
 from vae_lab.checks import Interrupted
 from vae_lab.runs.result import Result
@@ -62,7 +63,7 @@ def test_figures_that_cannot_be_kept_are_a_failure(compose_config, tmp_path, mon
 
 
 def test_a_full_disk_costs_one_line_per_run_and_the_sweep_goes_on(cli, tmp_path, monkeypatch):
-    save, calls = run.Trainer.save_checkpoint, []
+    save, calls = Trainer.save_checkpoint, []
 
     def breaks_once(self, *arguments, **options):
         calls.append(arguments)

@@ -85,10 +85,13 @@ class Subject:
             ArgumentError: when they are not finite: the model has diverged.
         """
         try:
-            return posteriors(self.model, self.data, self.settings.split, LARGEST_SPLIT)
-        except ValueError as error:  # torch.distributions takes no NaN
+            found = posteriors(self.model, self.data, self.settings.split, LARGEST_SPLIT)
+        except ValueError:  # torch.distributions takes no NaN, unless somebody has switched its checks off
+            found = None
+        if found is None or not found.rate.isfinite().all():
             problem = "has posteriors that are not finite: it diverged"
-            raise ArgumentError("model", type(self.model).__name__, problem) from error
+            raise ArgumentError("model", type(self.model).__name__, problem)
+        return found
 
     @cached_property
     def dims(self) -> list[int]:
