@@ -95,7 +95,8 @@ class GridSweeper(BasicSweeper):
                 begin(directory, names, swept, [*options_now(self.config.hydra), "-m", *typed, *arguments], shared)
             place = "hydra.sweep.subdir="  # said outright: a job's number is another one when the sweep is taken up
             launched = [[*jobs[i], f"{place}{quoted(names[i])}"] for i in numbers]
-            launcher = launcher_for(self.launcher, self.hydra_context, self.config, launched)
+            told = self.hydra_context, self.config, len(launched), configs[0].trainer
+            launcher = launcher_for(self.launcher, *told)
             launch(launcher, self.config, [names[i] for i in numbers], launched, self.max_batch_size, self.fail_fast)
 
     def own_name(self, job: list[str], swept: list[str]) -> list[str]:

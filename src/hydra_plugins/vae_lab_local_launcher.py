@@ -34,7 +34,6 @@ class LocalLauncher(Launcher):
     def __init__(self, devices: Any = None, jobs_per_device: int = 1, devices_per_job: int = 1) -> None:
         self.devices = OmegaConf.to_object(devices) if OmegaConf.is_config(devices) else devices
         self.jobs_per_device, self.devices_per_job = jobs_per_device, devices_per_job
-        self.fail_fast = False  # whether no job begins any more once one has failed; the sweeper says so
         self.config: DictConfig | None = None
         self.hydra_context: HydraContext | None = None
 
@@ -55,5 +54,5 @@ class LocalLauncher(Launcher):
         assert self.config is not None
         assert self.hydra_context is not None
         places = Places(self.devices, self.jobs_per_device, self.devices_per_job)
-        launch(self.config, self.hydra_context.config_loader, job_overrides, initial_job_idx, places, self.fail_fast)
+        launch(self.config, self.hydra_context.config_loader, job_overrides, initial_job_idx, places)
         return []

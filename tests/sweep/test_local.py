@@ -3,6 +3,8 @@
 import os
 import shlex
 
+import pytest
+
 from vae_lab.runs.sweep import Sweep
 
 SHORT = (
@@ -40,14 +42,18 @@ class Dying(MLPEncoder):
 """
 
 
-def test_a_worker_that_dies_costs_its_job_only(cli, tmp_path, monkeypatch):
+@pytest.fixture
+def with_dying(cli, tmp_path, monkeypatch):
+    """Sweeps an encoder on one worker that ends its process in the training of batches of more than 50 images."""
     (tmp_path / "dying.py").write_text(DYING)
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
     monkeypatch.syspath_prepend(tmp_path)
-    done = cli(
-        *("-m", "hydra/launcher=local", "hydra.launcher.devices=1", "--allow", "dying", *SHORT, "seed=0,1,2"),
-        *("encoder._target_=dying.Dying", "data.batch_size=64,32", "hydra.sweep.dir=s"),
-    )
+    one = ("-m", "hydra/launcher=local", "hydra.launcher.devices=1", "--allow", "dying", *SHORT)
+    return lambda *swept: cli(*one, "encoder._target_=dying.Dying", "hydra.sweep.dir=s", *swept)
+
+
+def test_a_worker_that_dies_costs_its_job_only(with_dying, tmp_path):
+    done = with_dying("seed=0,1,2", "data.batch_size=64,32")
     assert done.code == 1
     sweep = Sweep.read(tmp_path / "s")
     assert [run.status for run in sweep.runs if run.overrides["data.batch_size"] == 64] == ["stopped"] * 3
@@ -74,14 +80,16 @@ def test_many_jobs_get_the_local_launcher_unless_one_is_named(cli, monkeypatch):
     assert "launcher local" not in cli("-m", *SHORT, many, "hydra.sweep.dir=alone").out
 
 
-def test_fail_fast_begins_no_job_after_one_has_failed(cli, tmp_path, monkeypatch):
-    (tmp_path / "dying.py").write_text(DYING)
-    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
-    monkeypatch.syspath_prepend(tmp_path)
-    done = cli(
-        *("-m", "hydra/launcher=local", "hydra.launcher.devices=1", "--allow", "dying", *SHORT, "fail_fast=true"),
-        *("encoder._target_=dying.Dying", "data.batch_size=32,64,33,34", "hydra.sweep.dir=s"),
-    )
+def test_fail_fast_begins_no_job_after_one_has_failed(with_dying, tmp_path):
+    done = with_dying("fail_fast=true", "data.batch_size=32,64,33,34")
     assert done.code == 1
     assert "fail_fast=true ended the sweep there" in done.err
     assert sorted(run.overrides["data.batch_size"] for run in Sweep.read(tmp_path / "s").runs) == [32, 64]
+
+
+def test_a_sweep_of_which_nothing_is_left_ends_well(cli):
+    local = ("-m", "hydra/launcher=local")
+    assert cli(*local, *SHORT, "seed=0,1", "hydra.sweep.dir=s").code == 0
+    done = cli(*local, "resume=s")
+    assert done.code == 0, done.err
+    assert "2 have ended and are kept, 0 to go" in done.out

@@ -22,18 +22,24 @@ A_FEW = 4  # jobs: with no more of them, workers pay more for their imports than
 
 
 def launcher_for(
-    launcher: Launcher, context: HydraContext, config: DictConfig, jobs: Sequence[Sequence[str]]
+    launcher: Launcher, context: HydraContext, config: DictConfig, jobs: int, trainer: DictConfig
 ) -> Launcher:
     """The launcher that a person has named; else the local one where it pays: many jobs and more than one place.
 
     A job on several devices is left to Hydra's basic launcher.
+
+    Args:
+        launcher: as Hydra has made it.
+        context: of Hydra.
+        config: of the sweep, Hydra's part included.
+        jobs: how many there are.
+        trainer: the settings of a job's trainer.
     """
     named = any(key_and_text(override)[0] == LAUNCHER for override in as_written(config.hydra.overrides.hydra))
-    if named or not isinstance(launcher, BasicLauncher) or len(jobs) <= A_FEW:
+    if named or not isinstance(launcher, BasicLauncher) or jobs <= A_FEW:
         return launcher
-    trainer = context.config_loader.load_sweep_config(config, list(jobs[0])).trainer
     machine = Machine.this(str(trainer.get("accelerator", "auto")))
-    if str(trainer.get("devices", 1)) != "1" or len(machine.slots(len(jobs))) == 1:
+    if str(trainer.get("devices", 1)) != "1" or len(machine.slots(jobs)) == 1:
         return launcher
     assert launcher.task_function is not None
     local = LocalLauncher()
@@ -64,9 +70,8 @@ def launch(
     """
     directory = Path(str(config.hydra.sweep.dir))
     go_on = f"to go on: {resume_command(directory, options_now(config.hydra), many=True)}"
-    size = batch_size or (1 if isinstance(launcher, BasicLauncher) else len(jobs))
-    if hasattr(launcher, "fail_fast"):  # it has all jobs at once
-        launcher.fail_fast = fail_fast
+    at_once = 1 if isinstance(launcher, BasicLauncher) else max(len(jobs), 1)  # none is left of a sweep that has ended
+    size = batch_size or at_once
     launched: list[str] = []
     stopped = ""
     try:

@@ -26,9 +26,8 @@ def launch(
     job_overrides: Sequence[Sequence[str]],
     first: int,
     places: Places,
-    fail_fast: bool = False,
 ) -> None:
-    """Run jobs side by side on this machine.
+    """Run jobs side by side on this machine. Where the sweeper fails fast, none begins once one has failed.
 
     Args:
         config: of the sweep, Hydra's part included.
@@ -36,7 +35,6 @@ def launch(
         job_overrides: of each job.
         first: the number of the first job.
         places: how the machine is divided.
-        fail_fast: whether no job begins any more once one has failed.
 
     Raises:
         ConfigError: for places that this machine does not have.
@@ -51,7 +49,7 @@ def launch(
     folder = loader.config_dir
     command = [*COMMAND, *([f"--config-dir={folder}"] if folder else [])]
     print(describe(slots), flush=True)
-    failed = threading.Event()
+    fail_fast, failed = bool(config.hydra.sweeper.get("fail_fast")), threading.Event()
 
     def ended(job: Job, problem: str) -> None:
         bar.update()
