@@ -156,3 +156,13 @@ def environment(variables: Mapping[str, str]) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+def how_it_ended(code: int) -> str:
+    """How a process ended by its return code, in words.
+
+    Example:
+        >>> how_it_ended(-9), how_it_ended(1)
+        ('was killed by SIGKILL', 'ended with exit code 1')
+    """
+    return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
 from vae_lab.checks import Interrupted
+from vae_lab.endings import how_it_ended
 from vae_lab.sweep.slots import Slot
 
 MARK = "\x1e"  # the record separator of RFC 7464
@@ -71,7 +72,8 @@ class Worker:
                 return str(json.loads(line.removeprefix(MARK))["problem"])
             last.append(line.strip())
             self.say(line.rstrip("\n"))
-        return f"its process {ending(self.process.wait())}; it last said: {' | '.join(filter(None, last)) or 'nothing'}"
+        words = " | ".join(filter(None, last)) or "nothing"
+        return f"its process {how_it_ended(self.process.wait())}; it last said: {words}"
 
     @property
     def alive(self) -> bool:
@@ -98,16 +100,6 @@ class Worker:
         assert self.process.stdout is not None
         self.process.stdout.close()
         self.process.wait()
-
-
-def ending(code: int) -> str:
-    """How a process ended, in words.
-
-    Example:
-        >>> ending(-9), ending(1)
-        ('was killed by SIGKILL', 'ended with exit code 1')
-    """
-    return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
 
 
 class Pool:

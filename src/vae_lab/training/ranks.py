@@ -7,7 +7,6 @@ closed, so none outlives the run.
 
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -23,7 +22,7 @@ import torch
 import torch.distributed as dist
 
 from vae_lab.config.build import added_modules
-from vae_lab.endings import environment
+from vae_lab.endings import environment, how_it_ended
 
 COMMAND = (sys.executable, "-m", "vae_lab.rank")
 READY = "ready"  # what a rank says once it has built its part of the run
@@ -75,8 +74,7 @@ class Rank:
 
     def last_words(self) -> str:
         """How it ended, and what it said last, in one line."""
-        code = self.process.returncode
-        ended = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+        ended = how_it_ended(self.process.returncode)
         said = self.log.read_text(errors="replace").strip().splitlines()
         return f"rank {self.number} {ended}{': ' + said[-1] if said else ''}; see {self.log.name}"
 
