@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 from typing_extensions import override
 
-from vae_lab.checks import ArgumentError, ConfigError, did_you_mean
+from vae_lab.checks import ArgumentError, ConfigError, did_you_mean, integer
 from vae_lab.config.build import allowing
 from vae_lab.config.names import key_and_text, with_plus
 from vae_lab.config.options import options
@@ -115,6 +115,19 @@ def read_options(overrides: Sequence[str], defaults: Mapping[str, str]) -> dict[
             raise ConfigError.part(argument, f"no such option{did_you_mean(key, defaults)}; options: {known}")
         options[key] = value
     return options
+
+
+def whole_number(name: str, text: str, low: int = 0, high: int | None = None) -> int:
+    """The whole number that an option gives.
+
+    Raises:
+        ArgumentError: when it gives none, or one outside ``low`` to ``high``.
+
+    Example:
+        >>> whole_number("port", "8123", high=65535)
+        8123
+    """
+    return integer(name, int(text) if text.isdecimal() else text, low=low, high=high)
 
 
 def figure_option(overrides: Sequence[str], default: str) -> tuple[str, list[str]]:

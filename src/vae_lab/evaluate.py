@@ -6,8 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from vae_lab.checks import choice, integer
-from vae_lab.console import CommandLine, command, read_options
+from vae_lab.checks import choice
+from vae_lab.console import CommandLine, command, read_options, whole_number
 from vae_lab.runs.find import find_run
 from vae_lab.runs.result import Result
 
@@ -21,6 +21,7 @@ Computes the figures of a trained model again, beside those that the run recorde
   split           test is the default
   --allow MODULE  a module of your own that the model's networks come from; repeat it for more"""
 
+ALL = "all"  # images
 NLL = {"_target_": "vae_lab.metrics.ImportanceWeightedNLL"}
 
 
@@ -62,22 +63,15 @@ def evaluate(
     return {name.replace("test/", f"{split}/"): value for name, value in evaluation.figures.items()}
 
 
-def whole_number(name: str, value: str, low: int) -> int | None:
-    """The number that an option gives, None for ``all``.
-
-    Raises:
-        ArgumentError: for anything else.
-    """
-    if name == "images" and value == "all":
-        return None
-    return integer(name, int(value) if value.isdecimal() else value, low=low)
-
-
 def main(line: CommandLine) -> None:
     """The command."""
     options = read_options(line.overrides, {"run": "latest", "k": "", "images": "", "split": "test"})
     run = find_run(options["run"])
-    nll = {name: whole_number(name, options[name], low) for name, low in (("k", 0), ("images", 2)) if options[name]}
+    nll: dict[str, int | None] = {}
+    if options["k"]:
+        nll["k"] = whole_number("k", options["k"])
+    if options["images"]:
+        nll["images"] = None if options["images"] == ALL else whole_number("images", options["images"], low=2)
     figures = evaluate(run, nll, options["split"])
 
     from vae_lab.report.figures import figures_table

@@ -6,8 +6,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vae_lab.checks import ArgumentError, ConfigError, choice, integer
-from vae_lab.console import CommandLine, command, read_options
+from vae_lab.checks import ArgumentError, ConfigError, choice
+from vae_lab.console import CommandLine, command, read_options, whole_number
 from vae_lab.runs.find import find_run
 from vae_lab.runs.result import Result
 
@@ -34,11 +34,6 @@ LARGEST_PORT = 65535
 EXTRA = ("starlette", "uvicorn", "websockets")  # of pip install 'vae_lab[explore]'
 
 
-def whole(name: str, text: str, high: int | None = None) -> int:
-    """The whole number in a text."""
-    return integer(name, int(text) if text.isdecimal() else text, low=0, high=high)
-
-
 def about(run: Path) -> str:
     """What a run is, in one line without the paths of its person's files."""
     result = Result.read(run)
@@ -55,7 +50,7 @@ def gather(run: Path, split: str, dims: str, modules: list[str]) -> "tuple[VAE, 
     from vae_lab.training.trainer import quieten
 
     quieten()
-    chosen = [whole("dims", dim.strip()) for dim in dims.strip("[]").split(",")] if dims else None
+    chosen = [whole_number("dims", dim.strip()) for dim in dims.strip("[]").split(",")] if dims else None
     model, data = load(run, allow=modules, with_data=True)
     return model, scene_of(model, data, split, chosen, about(run))
 
@@ -79,7 +74,7 @@ def main(line: CommandLine) -> None:
     options = read_options(line.overrides, OPTIONS)
     choice("split", options["split"], ("train", "val", "test"))
     opens = choice("open", options["open"], ("true", "false")) == "true"
-    port = whole("port", options["port"], high=LARGEST_PORT)
+    port = whole_number("port", options["port"], high=LARGEST_PORT)
     run = find_run(options["run"])
     about_the_page = (run, options["split"], options["dims"], line.modules)
     if options["file"]:
