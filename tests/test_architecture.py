@@ -16,6 +16,7 @@ FLOORS = [  # from the ground up: each may import those that stand before it
         "collective",
         "noise",
         "files",
+        "standalone",
         "endings",
         "diagnosis",
         "config",

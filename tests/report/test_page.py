@@ -13,7 +13,7 @@ import pytest
 
 from vae_lab.report.page.curves import packed, points_allowed, thinned
 from vae_lab.report.page.gather import gather
-from vae_lab.report.page.render import UNSAFE, digest, program, render
+from vae_lab.report.page.render import SCRIPTS, asset, render
 from vae_lab.report.page.theory import line, lines
 from vae_lab.report.page.titles import title_of, unit_of
 from vae_lab.report.page.write import PAGE, write_page
@@ -23,6 +23,7 @@ from vae_lab.runs.curves import Curve, CurveFile
 from vae_lab.runs.result import Objective, Result, Theory
 from vae_lab.runs.run import Run
 from vae_lab.runs.sweep import Sweep, SweepRecord
+from vae_lab.standalone import UNSAFE, digest, one_script
 
 EVIL = '</script><script>document.title="run"</script>"\'&\u2028'
 
@@ -130,7 +131,8 @@ def test_nothing_is_fetched_and_only_our_scripts_may_run(sweep):
     assert "@import" not in html and "url(" not in html
     policy = re.search(r'Content-Security-Policy" content="([^"]*)"', html)[1]
     assert policy.startswith("default-src 'none'; ")
-    assert f"'{digest(program())}'" in policy
+    program = one_script(asset(f"js/{name}.js") for name in SCRIPTS)
+    assert f"'{digest(program)}'" in policy
     assert "unsafe" not in policy
 
 
