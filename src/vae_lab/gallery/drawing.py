@@ -27,7 +27,6 @@ from vae_lab.latent_space import (
     slerp,
     traversals,
 )
-from vae_lab.noise import normal
 
 MARGIN = 0.08  # inches around a figure
 GRID, FEW_GRID = 15, 5  # pictures along a side of the manifold, and of one whose pixels are drawn
@@ -83,12 +82,17 @@ def draw_scatter(subject: Subject) -> Files:
     if len(dims) < PLANE:
         yield "scatter.png", line.draw(found.mean[:, 0], found.rate.sum(1), found.labels, axis_names(subject)[0], title)
         return
-    chosen = torch.arange(len(found.mean))[:: max(len(found.mean) // ELLIPSES, 1)][:ELLIPSES]
+    chosen = with_ellipses(len(found.mean))
     covariances = torch.diag_embed(found.stddev[chosen][:, dims].square())
     prior = np.zeros(2), prior_covariance(subject.model.prior, subject.model.latent_dim)[dims][:, dims]
     names = axis_names(subject)
     drawn = found.mean[:, dims], found.labels, (chosen, covariances), prior, (names[0], names[1])
     yield "scatter.png", scatter.draw(*drawn, f"{title}, some with one σ; dashed: the prior")
+
+
+def with_ellipses(count: int) -> torch.Tensor:
+    """The posteriors, of so many, that a scatter draws with their one-σ ellipse."""
+    return torch.arange(count)[:: max(count // ELLIPSES, 1)][:ELLIPSES]
 
 
 def draw_pca(subject: Subject) -> Files:
@@ -97,7 +101,7 @@ def draw_pca(subject: Subject) -> Files:
         return
     found = subject.posteriors
     view = principal_plane(found.mean.float())
-    chosen = torch.arange(len(found.mean))[:: max(len(found.mean) // ELLIPSES, 1)][:ELLIPSES]
+    chosen = with_ellipses(len(found.mean))
     covariances = view.covariance(torch.diag_embed(found.stddev[chosen].float().square()))
     whole = prior_covariance(subject.model.prior, subject.model.latent_dim)
     prior = view.points(torch.zeros_like(view.centre)), view.covariance(whole)
@@ -192,15 +196,13 @@ def draw_samples(subject: Subject) -> Files:
     """Samples of the prior beside samples of the aggregate posterior."""
     model, seed = subject.model, subject.settings.seed
     count = subject.count(subject.settings.images, IMAGES, FEW_IMAGES)
-    prior = model.sampling_prior or model.prior
     with torch.no_grad():
-        drawn = prior.sample(normal((count, model.latent_dim), model.kl_weight, seed=seed, purpose="sample", index=0))
-    name = "z from the learnt prior" if model.sampling_prior else "z from the prior"
-    latents = {
-        name: drawn.cpu(),
-        "z from the posteriors of random images": aggregate_sample(subject.posteriors, count, seed),
+        drawn = subject.pictures(model.sample(count, seed, subject.progress))
+    samples = {
+        "z from the learnt prior" if model.sampling_prior else "z from the prior": drawn,
+        "z from the posteriors of random images": subject.decode(aggregate_sample(subject.posteriors, count, seed)),
     }
-    grids = {name: grid_of(subject.decode(z), columns(count)) for name, z in latents.items()}
+    grids = {name: grid_of(pictures, columns(count)) for name, pictures in samples.items()}
     yield "samples.png", pairs.draw(grids, f"Samples: {subject.caption}")
 
 

@@ -138,7 +138,7 @@ class Subject:
 
     def inputs(self, indices: list[int]) -> Pictures:
         """The images with these indices as pictures (N, H, W, 3)."""
-        return as_pictures(self.images(indices).numpy(), self.data.value_range)
+        return self.pictures(self.images(indices))
 
     def decode(self, z: Tensor) -> Pictures:
         """Decode z (..., D) to pictures (..., H, W, 3)."""
@@ -148,8 +148,12 @@ class Subject:
                 self.model.decode(part.to(self.model.device), self.settings.seed, self.progress).float().cpu()
                 for part in parts
             ]
-        pictures = as_pictures(torch.cat(images).numpy(), self.data.value_range)
+        pictures = self.pictures(torch.cat(images))
         return pictures.reshape(*z.shape[:-1], *pictures.shape[1:])
+
+    def pictures(self, images: Tensor) -> Pictures:
+        """Images (N, C, H, W) as pictures (N, H, W, 3), in the range of the data."""
+        return as_pictures(images.float().cpu().numpy(), self.data.value_range)
 
     def some(self, count: int, purpose: str = "figures") -> list[int]:
         """Indices of at most ``count`` random images of the split, the same each time."""
