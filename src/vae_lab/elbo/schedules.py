@@ -220,10 +220,15 @@ class Decay:
         for fraction in self.lr_milestones:
             number("lr_milestones", fraction, above=0, high=1)
 
+    @property
+    def constant(self) -> bool:
+        """Whether the learning rate stays as it is."""
+        return self.lr_decay == "none"
+
     def __call__(self, steps: int) -> Schedule:
         if self.lr_decay == "step":
             return Staircase(steps, tuple(self.lr_milestones), self.lr_factor)
-        if self.lr_decay == "none":
+        if self.constant:
             return Constant()
         return (Linear if self.lr_decay == "linear" else Cosine)(steps=steps, start=1, stop=0)
 

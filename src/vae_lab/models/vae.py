@@ -242,7 +242,7 @@ class VAE(LightningModule):
 
     def configure_optimizers(self) -> Any:
         optimizer = self.optimizer(self.parameters())
-        if self.lr_decay.lr_decay == "none":
+        if self.lr_decay.constant:
             return optimizer
         schedule = LambdaLR(optimizer, self.lr_decay(int(self.trainer.max_steps)))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

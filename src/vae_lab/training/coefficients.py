@@ -33,7 +33,7 @@ def curves(config: Mapping[str, Any]) -> dict[str, Curve]:
     optimizer = dict(config["optimizer"])
     with naming("optimizer"):
         decay = Decay.taken_from(optimizer)
-    if decay.lr_decay != "none":
+    if not decay.constant:
         factor = decay(config["trainer"]["max_steps"])
         found["learning rate"] = lambda step: optimizer["lr"] * factor(step)
     return found
