@@ -28,6 +28,7 @@ from vae_lab.runs.sweep import Sweep, SweepRecord
 BETAS, EPSILONS, LATENT_DIMS, SEEDS = (0.25, 0.5, 1, 2, 4), (0, 0.1, 0.25, 0.5), (2, 4, 8, 16, 32), range(5)
 NAMES = ("rate", "distortion", "elbo", "active_units", "mutual_information", "shuffle_gap", "prior_gap", "loss")
 CLICKS = 11
+PATIENCE = 60.0  # seconds for the page to be drawn
 CLICK = """
 const done = arguments[0];
 const began = performance.now();
@@ -118,15 +119,18 @@ def chromium(width: int) -> Any:
     return Chrome(options=options, service=Service(driver))
 
 
+def moment(browser: Any, name: str) -> float:
+    """When something happened on the page, in milliseconds; waits for it, as a browser may note a paint late."""
+    from selenium.webdriver.support.wait import WebDriverWait
+
+    read = f"return performance.getEntriesByName('{name}').map(entry => entry.startTime)"
+    return float(WebDriverWait(browser, PATIENCE).until(lambda browser: browser.execute_script(read))[0])
+
+
 def shown(browser: Any, page: Path) -> list[str]:
     """Milliseconds in the browser, a line each."""
     browser.get(page.resolve().as_uri())
-    while not browser.execute_script("return document.documentElement.dataset.ready"):
-        time.sleep(0.05)
-    paint, ready = (
-        browser.execute_script(f"return performance.getEntriesByName('{name}')[0].startTime")
-        for name in ("first-contentful-paint", "ready")
-    )
+    paint, ready = (moment(browser, name) for name in ("first-contentful-paint", "ready"))
     browser.execute_script("document.getElementById('curves').scrollIntoView()")
     lines = [f"first contentful paint after {paint:.0f} ms", f"curves drawn after {ready:.0f} ms"]
     for words in ("seeds as bands", "a line per run"):

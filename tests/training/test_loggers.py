@@ -74,6 +74,17 @@ def test_a_server_that_does_not_answer_costs_its_bound_once_and_no_run(compose_c
     assert not list((tmp_path / "second").glob("wandb/run-*"))
 
 
+def test_a_run_that_was_never_closed_takes_nothing_from_the_next(compose_config, tmp_path, monkeypatch):
+    left = WandB(tmp_path / "left", "left", "", {})
+    try:
+        monkeypatch.setenv("WANDB_API_KEY", "a" * 40)
+        check_loggers(compose_config("logger=wandb", "logger.wandb.offline=false"))  # the account is found
+        assert run.execute(compose_config("logger=wandb"), tmp_path / "next", {}, name="next").status == "finished"
+        assert list((tmp_path / "next").glob("wandb/offline-run-*/run-*.wandb"))
+    finally:
+        left.close(failed=False)
+
+
 def test_a_mode_of_the_shell_that_needs_an_account_is_refused(compose_config, monkeypatch):
     monkeypatch.setenv("WANDB_MODE", "online")
     monkeypatch.setattr("vae_lab.training.loggers.wandb.has_account", lambda: False)

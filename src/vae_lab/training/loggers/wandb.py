@@ -34,12 +34,15 @@ def mode_of(offline: bool) -> str:
 
 
 def settings() -> Any:
-    """wandb's own settings: quiet, and bounded in time as far as this version of wandb can."""
+    """wandb's own settings: quiet, bounded in time as far as this version of wandb can, and a run for each logger.
+
+    Otherwise wandb keeps one run for the whole process: one that stayed open would take the rows of the next job.
+    """
     from wandb import Settings
 
     known = signature(Settings).parameters.keys() | getattr(Settings, "model_fields", {}).keys()
     bounds: dict[str, Any] = {name: seconds for name, seconds in BOUNDS.items() if name in known}
-    return Settings(silent=True, console="off", **bounds)
+    return Settings(silent=True, console="off", reinit="create_new", **bounds)
 
 
 def has_account() -> bool:
@@ -142,7 +145,7 @@ class WandB(Mirror, WandbLogger):
         self.experiment.log({**media, STEP: step})  # wandb counts rows by itself, so no step can be too late
 
     def close(self, failed: bool) -> None:
-        """End the run here, or the next job of this process would go on writing into it."""
+        """End the run with its job; wandb itself would end it with the process."""
         self.experiment.finish(exit_code=int(failed))
 
 
