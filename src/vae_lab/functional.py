@@ -47,7 +47,7 @@ def free_bits(kl: Tensor, epsilon: float = 0.25, mode: str = "dimension") -> Ten
 
 
 def kl_annealing(step: int, schedule: str = "linear", **options: Any) -> float:
-    """The weight of the KL at an optimizer step, by a schedule: ``linear``, ``cosine``, ``sigmoid``, ``cyclical``.
+    """The weight of the KL at an optimizer step, by a schedule such as ``linear`` or ``cyclical``.
 
     loss = distortion.mean() + kl_annealing(step, steps=10_000) * kl.sum(1).mean()
 

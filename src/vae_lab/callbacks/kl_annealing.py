@@ -14,7 +14,7 @@ class KLAnnealing(Scheduled):
     """Fills the model's ``kl_weight``.
 
     Args:
-        schedule: ``constant``, ``linear``, ``cosine``, ``sigmoid`` or ``cyclical``.
+        schedule: ``constant``, ``linear``, ``cosine``, ``sigmoid``, ``exponential`` or ``cyclical``.
         options: that schedule's arguments.
 
     Example:

@@ -74,14 +74,17 @@ class Remedy(Callback):
         if stage == "fit":
             check_exclusive(trainer)
             self.install(pl_module)  # type: ignore[arg-type]
-            if self.places == RATE_COST:
-                self.stop_watching()
-                self.payment = Payment(pl_module)  # type: ignore[arg-type]
+
+    @override
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self.places == RATE_COST:  # by now each penalty has its place
+            self.payment = Payment(pl_module)  # type: ignore[arg-type]
 
     def stop_watching(self) -> None:
-        """Leave the model as it was, but for its coefficients."""
+        """Let go of the model."""
         if self.payment is not None:
             self.payment.handle.remove()
+            self.payment = None
 
     @override
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
