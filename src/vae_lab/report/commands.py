@@ -36,11 +36,22 @@ def again(run: Path) -> str:
 def retry(arguments: Sequence[str], change: Mapping[str, Any]) -> str | None:
     """The command that runs the same again with a change; None where no such run can be composed.
 
-    Settings of a part go with it: where the decoder changes, those that the new one does not have are left out.
-
     Example:
         >>> retry(["model=delta_vae", "model.delta=2", "model.latent_dim=8"], {"model": "beta_vae", "seed": 1})
         'python -m vae_lab model.latent_dim=8 model=beta_vae seed=1'
+    """
+    found = changed_arguments(arguments, change)
+    if found is None:
+        return None
+    options = [argument for argument in found if argument.startswith("--")]
+    many = ["-m"] if any("," in text(change, key) for key in change) else []
+    return shlex.join([*PYTHON, "vae_lab", *options, *many, *found[len(options) :]])
+
+
+def changed_arguments(arguments: Sequence[str], change: Mapping[str, Any]) -> list[str] | None:
+    """The arguments of the same run with a change; None where no such run can be composed.
+
+    Settings of a part go with it: where the decoder changes, those that the new one does not have are left out.
     """
     options = [argument for argument in arguments if argument.startswith("--")]
     kept = [argument for argument in arguments[len(options) :] if stays(argument, change)]
@@ -52,8 +63,7 @@ def retry(arguments: Sequence[str], change: Mapping[str, Any]) -> str | None:
             compose_config([*kept, *changed], folder)
     except ConfigError:
         return None
-    many = ["-m"] if any("," in value for value in changed) else []
-    return shlex.join([*PYTHON, "vae_lab", *options, *many, *kept, *changed])
+    return [*options, *kept, *changed]
 
 
 def stays(override: str, change: Mapping[str, Any]) -> bool:
