@@ -36,9 +36,7 @@ def test_outcome(figures, outcome):
 
 
 def test_it_is_said_in_words():
-    assert str(shown()) == (
-        "from a small β, z ends in use in 0 of 3 seeds: loss 27.30, 27.20, 27.40, the run's 27.25"
-    )
+    assert str(shown()) == ("from a small β, z ends in use in 0 of 3 seeds: loss 27.30, 27.20, 27.40, the run's 27.25")
     assert "z was not in use before the run's own objective set in" in str(shown(halfway=(0.0,) * 3))
     assert "undecided: the losses with z in use do not lie 0.1 nats below" in str(shown(**LOWER, loss=24.0))
     assert str(shown(first="free_bits")).startswith("from free bits, ")
