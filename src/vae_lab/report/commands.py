@@ -12,6 +12,7 @@ from vae_lab.config.compose import compose_config
 from vae_lab.config.groups import entries_of, groups, options_with
 from vae_lab.config.names import as_written, key_and_text
 from vae_lab.config.options import options_of
+from vae_lab.diagnosis.causes import ESTABLISHED
 from vae_lab.runs.run import Run, text
 from vae_lab.runs.sweep import Sweep
 
@@ -103,6 +104,14 @@ def after_sweep(sweep: Sweep, seeded: bool) -> str | None:
         return None
     collapsed = next((run for run in finished if run.collapsed), None)
     return after_run(collapsed or max(finished, key=lambda run: run.figure("elbo") or float("-inf")))
+
+
+def after_diagnosis(run: Run, allow: Sequence[str] = ()) -> str | None:
+    """What to do after the diagnosis of a run: find out what is to blame, where that is open, or cure it."""
+    if not run.finished or run.cause is None:
+        return None
+    asked = run.probe is not None or run.cause.certainty == ESTABLISHED or not run.collapsed
+    return shlex.join([*PYTHON, f"vae_lab.{'cure' if asked else 'probe'}", *allow, f"run={run.directory}"])
 
 
 def after_run(run: Run) -> str | None:
