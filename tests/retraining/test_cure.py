@@ -32,8 +32,9 @@ def cured(collapsed):
 
 
 def test_averaged_pixels_are_summed(cured):
-    ((words, run),) = cured.rounds
-    assert words == "model.distortion_reduction=sum model.beta=1"
+    (attempt,) = cured.rounds
+    words, run = attempt.words, attempt.run
+    assert words == "model.distortion_reduction=sum model.beta=1.0"
     assert cured.cured and in_use(run)
     assert [run.result.seed for run in cured.after.runs] == [0, 1]
     assert [run.collapsed for run in cured.before.runs] == [True, True]
@@ -42,7 +43,8 @@ def test_averaged_pixels_are_summed(cured):
 def test_every_run_lies_in_the_directory_of_the_one_that_is_cured(cured):
     below = cured.run.directory / "cure"
     places = [run.directory.relative_to(below).as_posix() for run in (*cured.before.runs[1:], *cured.after.runs)]
-    assert places == ["before/seed=1", "round_1/seed=0", "round_1/seed=1"]
+    after = "model.distortion_reduction=sum,model.beta=1.0"
+    assert places == ["before/seed=1", f"{after}/seed=0", f"{after}/seed=1"]
 
 
 def test_before_and_after_stand_side_by_side(cured):
@@ -51,7 +53,7 @@ def test_before_and_after_stand_side_by_side(cured):
     assert [row[0] for row in table.rows] == ["before", "after"]
     assert table.rows[0][-1] == "2 full"
     done, cost = sentences(cured)
-    assert done == "cured by model.distortion_reduction=sum model.beta=1: z is in use in all 2 seeds"
+    assert done == "cured by model.distortion_reduction=sum model.beta=1.0: z is in use in all 2 seeds"
     assert cost.startswith("it gained ") and cost.endswith(" nats of ELBO (medians over the seeds)")
 
 
@@ -94,7 +96,7 @@ def test_when_nothing_helped_it_says_so(collapsed, monkeypatch):
     monkeypatch.setattr("vae_lab.runs.run.Run.cause", property(lambda self: stay))
     found = cure(collapsed, rounds=1, say=silent)
     assert not found.cured
-    assert sentences(found) == ["not cured by model.beta=3: 1 rounds did not help"]
+    assert sentences(found) == ["not cured by model.beta=3: 1 round did not help"]
 
 
 def test_a_run_that_uses_z_needs_none(cured):

@@ -8,16 +8,21 @@ from omegaconf import OmegaConf
 
 from vae_lab.checks import ArgumentError
 from vae_lab.config.compose import compose_config
-from vae_lab.config.names import override_values
+from vae_lab.config.names import override_values, run_name
 from vae_lab.config.options import FILE as OPTIONS
 from vae_lab.console import read_command_line
 from vae_lab.report.commands import arguments_of, changed_arguments
 from vae_lab.report.show import summary_line
 from vae_lab.runs.find import find_run
-from vae_lab.runs.run import Run
+from vae_lab.runs.run import Run, text
 from vae_lab.sweep.resume import OVERRIDES
 
 Say = Callable[[str], None]
+
+
+def tell(line: str) -> None:
+    """Print a line at once, where the output goes to a file too."""
+    print(line, flush=True)
 
 
 def finished_run(name: str) -> Run:
@@ -47,7 +52,7 @@ def with_change(run: Path, arguments: Sequence[str], change: Mapping[str, Any]) 
     return found
 
 
-def train_again(arguments: Sequence[str], directory: Path, label: str, say: Say = print) -> Run:
+def train_again(arguments: Sequence[str], directory: Path, label: str, say: Say = tell) -> Run:
     """Train and test what these arguments of ``vae_lab`` describe, and say how it ended; what is there is kept.
 
     Raises:
@@ -70,6 +75,16 @@ def record(directory: Path, overrides: Sequence[str], options: Sequence[str]) ->
     (directory / OVERRIDES).parent.mkdir(parents=True, exist_ok=True)
     OmegaConf.save(OmegaConf.create(list(overrides)), directory / OVERRIDES)
     OmegaConf.save(OmegaConf.create(list(options)), directory / OPTIONS)
+
+
+def named(change: Mapping[str, Any]) -> str:
+    """What the folder of a change is called: another change has another one.
+
+    Example:
+        >>> named({"model.beta": 1.0, "annealing": "linear"})
+        'model.beta=1.0,annealing=linear'
+    """
+    return run_name([f"{key}={text(change, key)}" for key in change])
 
 
 def seeds_of(run: Run, count: int) -> list[int]:

@@ -1,16 +1,17 @@
 """A collapsed run cured: what its diagnosis proposes is tried, and diagnosed again, until z is in use."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from vae_lab.config.names import key_and_text
-from vae_lab.diagnosis.causes import Cause
+from vae_lab.diagnosis.causes import NOT_FOUND, Cause
 from vae_lab.report.commands import changed_arguments
 from vae_lab.report.comparison import spread
 from vae_lab.report.figures import FIGURES
 from vae_lab.report.table import Content
-from vae_lab.retraining.again import Say, original, seeds_of, train_again
+from vae_lab.retraining.again import Say, named, original, seeds_of, tell, train_again
 from vae_lab.runs.run import Run, text
 from vae_lab.runs.setting import Setting
 
@@ -20,20 +21,29 @@ COLUMNS = ("KL (rate)", "MI", "shuffle gap", "ELBO")
 ALIKE = 0.05  # nats of ELBO: less than it is no difference
 
 
+class Attempt(NamedTuple):
+    """A round: what was changed in words, all changes up to it, and the run that they make."""
+
+    words: str
+    changes: Mapping[str, Any]
+    arguments: Sequence[str]
+    run: Run
+
+
 @dataclass(frozen=True)
 class Cure:
     """What has become of a run.
 
     Args:
         run: that was to be cured.
-        rounds: what was tried: the change in words, and the run that it made.
+        rounds: what was tried.
         before: the run's own setting, one run per seed.
         after: the last setting that was tried, one run per seed.
         reason: why it did not go on; empty where z is in use.
     """
 
     run: Run
-    rounds: Sequence[tuple[str, Run]]
+    rounds: Sequence[Attempt]
     before: Setting
     after: Setting
     reason: str = ""
@@ -44,7 +54,7 @@ class Cure:
         return not self.reason and all(in_use(run) for run in self.after.runs)
 
 
-def cure(run: Run, rounds: int = 3, seeds: int = 3, say: Say = print) -> Cure:
+def cure(run: Run, rounds: int = 3, seeds: int = 3, say: Say = tell) -> Cure:
     """Try what the diagnosis proposes, at most so many rounds, each from the one before, with the run's own seed.
 
     What helps is trained with the other seeds too, and so are the run's own settings, so that both stand side by side.
@@ -53,30 +63,36 @@ def cure(run: Run, rounds: int = 3, seeds: int = 3, say: Say = print) -> Cure:
     Raises:
         ValueError: whatever training it again raises.
     """
-    arguments, current, tried = original(run), run, list[tuple[str, Run]]()
-    reason = ""
-    while not in_use(current):
-        cause = current.cause
-        following, reason = (None, "no cause is known") if cause is None else proposal(arguments, cause)
-        if following is None or len(tried) == rounds:
-            reason = reason or f"{rounds} rounds did not help"
-            break
-        arguments, words = following, words_of(cause)
-        number = len(tried) + 1
-        say(f"round {number}: {cause.words if cause else ''}; try {words}")
-        folder = run.directory / FOLDER / f"round_{number}"
-        current = train_again(arguments, folder / f"seed={run.result.seed}", f"round {number}", say)
-        tried.append((words, current))
-        if not current.finished:
-            reason = f"round {number} {current.ending}"
-            break
-    if not tried:
-        alone = Setting({}, [run])
-        return Cure(run, tried, alone, alone, reason)
-    others = seeds_of(run, seeds)[1:] if not reason else []
-    after = [current, *trained(arguments, run.directory / FOLDER / f"round_{len(tried)}", "after", others, say)]
-    before = [run, *trained(original(run), run.directory / FOLDER / BEFORE, BEFORE, others, say)]
+    tried, reason = attempts(run, rounds, say)
+    before, after = [run], [tried[-1].run if tried else run]
+    if tried and not reason:
+        others, last = seeds_of(run, seeds)[1:], tried[-1]
+        after += trained(last.arguments, folder_of(run, last.changes), "after", others, say)
+        before += trained(original(run), run.directory / FOLDER / BEFORE, BEFORE, others, say)
     return Cure(run, tried, Setting({}, before), Setting({}, after), reason)
+
+
+def attempts(run: Run, rounds: int, say: Say) -> tuple[list[Attempt], str]:
+    """The rounds, with the run's own seed, until z is in use; else why there are no more."""
+    arguments, changes, current = original(run), dict[str, Any](), run
+    tried: list[Attempt] = []
+    while not in_use(current):
+        following, reason = proposal(arguments, current.cause)
+        if following is None or len(tried) == rounds:
+            return tried, reason or f"{rounds} round{'s' if rounds > 1 else ''} did not help"
+        cause, label = current.cause or NOT_FOUND, f"round {len(tried) + 1}"
+        arguments, changes = following, {**changes, **cause.change}
+        say(f"{label}: {cause.words}; try {words_of(cause)}")
+        current = train_again(arguments, folder_of(run, changes) / f"seed={run.result.seed}", label, say)
+        tried.append(Attempt(words_of(cause), changes, arguments, current))
+        if not current.finished:
+            return tried, f"{label} {current.ending}"
+    return tried, ""
+
+
+def folder_of(run: Run, changes: Mapping[str, Any]) -> Path:
+    """Where the runs with these changes lie."""
+    return run.directory / FOLDER / named(changes)
 
 
 def in_use(run: Run) -> bool:
@@ -84,9 +100,9 @@ def in_use(run: Run) -> bool:
     return run.finished and not run.collapsed and run.cause is None
 
 
-def proposal(arguments: Sequence[str], cause: Cause) -> tuple[list[str] | None, str]:
+def proposal(arguments: Sequence[str], cause: Cause | None) -> tuple[list[str] | None, str]:
     """The arguments that a cause proposes to try, or None and why there are none."""
-    if not cause.change:
+    if cause is None or not cause.change:
         return None, "the diagnosis has nothing to propose"
     if any("," in text(cause.change, key) for key in cause.change):
         return None, f"the cause is {cause.words}"
@@ -96,10 +112,9 @@ def proposal(arguments: Sequence[str], cause: Cause) -> tuple[list[str] | None, 
     return changed, ""
 
 
-def words_of(cause: Cause | None) -> str:
-    """A change as a person types it."""
-    change = cause.change if cause else {}
-    return " ".join(f"{key}={text(change, key)}" for key in change)
+def words_of(cause: Cause) -> str:
+    """Its change as a person types it."""
+    return " ".join(f"{key}={text(cause.change, key)}" for key in cause.change)
 
 
 def trained(arguments: Sequence[str], folder: Path, label: str, seeds: Sequence[int], say: Say) -> list[Run]:
@@ -122,7 +137,7 @@ def sentences(found: Cure) -> list[str]:
     """What came of it, and what it cost."""
     if not found.rounds:
         return [f"nothing was tried: {found.reason}"]
-    changes = "; then ".join(words for words, _ in found.rounds)
+    changes = "; then ".join(attempt.words for attempt in found.rounds)
     if found.cured:
         return [f"cured by {changes}: z is in use in all {len(found.after.runs)} seeds", price(found)]
     if found.reason:

@@ -1,6 +1,7 @@
 """Is it the objective, or the optimiser? A collapsed run trained again by continuation, several seeds."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from vae_lab.checks import ArgumentError
@@ -8,7 +9,7 @@ from vae_lab.config.compose import compose_config
 from vae_lab.config.names import key_and_text
 from vae_lab.console import read_command_line
 from vae_lab.diagnosis.continuation import Start
-from vae_lab.retraining.again import Say, original, seeds_of, train_again, with_change
+from vae_lab.retraining.again import Say, named, original, seeds_of, tell, train_again, with_change
 from vae_lab.runs.probe import Probe
 from vae_lab.runs.result import Objective
 from vae_lab.runs.run import Run
@@ -20,7 +21,7 @@ FREE = 3.0  # nats per image that are free at first, where a continuation begins
 FOLDER = "probe"
 
 
-def probe(run: Run, seeds: int = FEWEST, first: Start = "beta", say: Say = print) -> Probe:
+def probe(run: Run, seeds: int = FEWEST, first: Start = "beta", say: Say = tell) -> Probe:
     """Train a collapsed run again by continuation, keep what that shows as ``probe.json`` in its directory.
 
     The first half of the run's steps leads from a small β, or from free bits, to exactly the run's own objective; the
@@ -38,7 +39,11 @@ def probe(run: Run, seeds: int = FEWEST, first: Start = "beta", say: Say = print
     check(run)
     change = continuation(run, first)
     arguments = with_change(run.directory, original(run), change)
-    found = [continued(run, arguments, seed, f"[{i + 1}/{seeds}]", say) for i, seed in enumerate(seeds_of(run, seeds))]
+    folder = run.directory / FOLDER / named(change)
+    found = [
+        continued(folder / f"seed={seed}", arguments, seed, f"[{i + 1}/{seeds}]", say)
+        for i, seed in enumerate(seeds_of(run, seeds))
+    ]
     shown = Probe(
         steps=run.result.steps,
         first=first,
@@ -104,20 +109,17 @@ def frequent_validations(run: Run, half: int) -> dict[str, int]:
     return {"trainer.val_check_interval": half} if every is not None and every > half else {}
 
 
-def continued(run: Run, arguments: Sequence[str], seed: int, label: str, say: Say) -> Run:
-    """One continuation, in the run's own directory."""
-    directory = run.directory / FOLDER / folder_name(arguments, seed)
+def continued(directory: Path, arguments: Sequence[str], seed: int, label: str, say: Say) -> Run:
+    """One continuation.
+
+    Raises:
+        ArgumentError: when it does not finish.
+    """
     own = [argument for argument in arguments if key_and_text(argument)[0] != "seed"]
     again = train_again([*own, f"seed={seed}"], directory, f"{label} seed={seed}", say)
     if not again.finished:
         raise ArgumentError("run", directory, f"{again.ending}; the probe needs each of its seeds")
     return again
-
-
-def folder_name(arguments: Sequence[str], seed: int) -> str:
-    """What a continuation is called: by what it begins with, so that another kind does not meet it."""
-    first = "free_bits" if any(argument.startswith("free_bits=shrinking") for argument in arguments) else "beta"
-    return f"{first},seed={seed}"
 
 
 def loss_of(run: Run) -> float:
