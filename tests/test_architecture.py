@@ -24,15 +24,16 @@ FLOORS = [  # from the ground up: each may import those that stand before it
         "data",
         "metrics",
         "networks",
+        "functional",
         "models",
         "latent_space",
         "linear_theory",
     ),
-    *("figures", "gallery", "callbacks", "runs", "console", "training", "explorer", "report", "sweep"),
+    *("figures", "gallery", "callbacks", "runs", "console", "training", "explorer", "report", "sweep", "retraining"),
 ]
 DOORS = (
     *("__init__", "__main__", "cli", "diagnose", "evaluate", "explore"),
-    *("theory", "preview", "latents", "list", "dashboard", "worker", "rank"),
+    *("theory", "preview", "latents", "list", "dashboard", "worker", "rank", "probe", "cure"),
 )
 FILES = sorted(PACKAGE.rglob("*.py"))
 

@@ -325,6 +325,8 @@ COMMANDS = {
     "evaluate help": ["-m", "vae_lab.evaluate", "--help"],
     "theory help": ["-m", "vae_lab.theory", "--help"],
     "preview help": ["-m", "vae_lab.preview", "--help"],
+    "probe help": ["-m", "vae_lab.probe", "--help"],
+    "cure help": ["-m", "vae_lab.cure", "--help"],
 }
 
 

@@ -1,13 +1,13 @@
 """``python -m vae_lab.diagnose run=DIR|latest``: from the figures of a run to the cause of its collapse."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from vae_lab.checks import ArgumentError
 from vae_lab.console import CommandLine, command
 from vae_lab.diagnosis.diagnosis import diagnose
 from vae_lab.diagnosis.elsewhere import OPTIONS, Elsewhere
-from vae_lab.report.commands import arguments_of
+from vae_lab.report.commands import after_diagnosis, arguments_of
 from vae_lab.report.diagnosis import show_diagnosis
 from vae_lab.runs.find import find_run
 from vae_lab.runs.run import Run
@@ -40,8 +40,8 @@ def diagnose_elsewhere(options: Mapping[str, str], config_dir: Path | None) -> N
     show_diagnosis(diagnose(told.evidence(eigenvalues)), None)
 
 
-def diagnose_run(name: str) -> None:
-    """Print the diagnosis of a run.
+def diagnose_run(name: str, shared: Sequence[str]) -> None:
+    """Print the diagnosis of a run, and the next useful command with the options that a person gave.
 
     Raises:
         ValueError: when there is no such run, or it neither finished nor diverged.
@@ -52,6 +52,8 @@ def diagnose_run(name: str) -> None:
         raise ArgumentError("run", run.directory, f"{problem}; there is nothing to diagnose")
     print(f"run: {run.directory}")
     show_diagnosis(run.diagnosis, arguments_of(run.directory))
+    if following := after_diagnosis(run, shared):
+        print(f"next: {following}")
 
 
 def main(line: CommandLine) -> None:
@@ -65,7 +67,7 @@ def main(line: CommandLine) -> None:
         return
     if unknown := [key for key in options if key != "run"]:
         raise ValueError(f"{unknown[0]}: no such option beside run; see python -m vae_lab.diagnose --help")
-    diagnose_run(options.get("run", "latest"))
+    diagnose_run(options.get("run", "latest"), line.shared)
 
 
 if __name__ == "__main__":

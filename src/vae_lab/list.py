@@ -10,7 +10,10 @@ USAGE = """python -m vae_lab.list
 Prints the groups and their options, the experiments, the settings that are worth sweeping, and the commands.
   --config-dir DIR  a folder of your own settings, listed too"""
 
-COMMANDS = ("diagnose", "theory", "preview", "evaluate", "latents", "explore", "report", "dashboard", "list")
+COMMANDS = (
+    *("diagnose", "probe", "cure", "theory", "preview"),
+    *("evaluate", "latents", "explore", "report", "dashboard", "list"),
+)
 SWEPT = {
     "model.beta": "β, the weight of the KL (model=beta_vae)",
     "free_bits.epsilon": "ε, nats that cost nothing (free_bits=dimension, sample or total)",

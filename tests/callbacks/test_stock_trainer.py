@@ -108,13 +108,13 @@ class Foreign(LightningModule):
 @pytest.mark.parametrize(
     ("remedy", "place"),
     [
-        (FreeBits(), "penalty"),
-        (Capacity(2.0, steps=5), "penalty"),
-        (Control("pi", target=2.0), "penalty"),
-        (KLAnnealing(), "kl_weight"),
+        (FreeBits(), "kl_weight; derive it from vae_lab.RateCost"),
+        (Capacity(2.0, steps=5), "kl_weight; derive it from vae_lab.RateCost"),
+        (Control("pi", target=2.0), "kl_weight; derive it from vae_lab.RateCost"),
+        (KLAnnealing(), "kl_weight; derive it from vae_lab.RateCost"),
         (AggressiveInference(), "encoder"),
     ],
-    ids=lambda part: type(part).__name__ if not isinstance(part, str) else part,
+    ids=lambda part: type(part).__name__ if not isinstance(part, str) else part.partition(";")[0],
 )
 def test_a_module_without_a_place_for_it_is_refused_in_one_line(remedy, place, tmp_path):
     trainer = make_trainer(tmp_path, [remedy])

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.optim.lr_scheduler import MultiStepLR
 
-from vae_lab.elbo.schedules import Constant, Cosine, Cyclical, Decay, Linear, Sigmoid
+from vae_lab.elbo.schedules import Constant, Cosine, Cyclical, Decay, Exponential, Linear, Sigmoid
 
 RAMPS = [Linear, Cosine, Sigmoid]
 
@@ -50,6 +50,18 @@ def test_sigmoid_is_the_rescaled_logistic(k):
 def test_sigmoid_has_the_documented_slope_in_the_middle():
     ramp, step = Sigmoid(2 * 10**6, steepness=20.0), 10**6
     assert (ramp(step + 1) - ramp(step - 1)) * 10**6 == pytest.approx(20 / 4, rel=1e-3)  # k/4, the ends cut e^-10
+
+
+def test_exponential_changes_by_the_same_factor_at_each_step():
+    assert values(Exponential(4, start=0.0625, stop=1.0), 7) == pytest.approx([0.0625, 0.125, 0.25, 0.5, 1, 1, 1])
+    assert values(Exponential(2, start=1.0, stop=0.25), 4) == pytest.approx([1, 0.5, 0.25, 0.25])
+    assert brute_force_end(Exponential(40), 100) == Exponential(40).end == 40
+
+
+@pytest.mark.parametrize("name", ["start", "stop"])
+def test_exponential_refuses_zero(name):
+    with pytest.raises(ValueError, match=rf"^{name}=0: must be"):
+        Exponential(4, **{name: 0})
 
 
 def test_cyclical_at_known_steps():

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from lightning.pytorch import Trainer
+from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor
 from typing_extensions import override
 
@@ -13,7 +13,9 @@ from vae_lab.checks import choice, keywords
 from vae_lab.collective import batch_mean
 from vae_lab.elbo.controllers import Adaptive, Controller, Geco, ProportionalIntegral
 from vae_lab.elbo.penalties import ControlledPenalty
-from vae_lab.models import VAE
+from vae_lab.models import RateCost
+
+DISTORTION = "distortion"  # what a controller that measures it finds it by in what a training step returns
 
 LAWS: dict[str, type[Controller]] = {"adaptive": Adaptive, "pi": ProportionalIntegral, "geco": Geco}
 
@@ -31,6 +33,9 @@ def make_controller(law: str, options: Mapping[str, Any]) -> Controller:
 
 class Control(Remedy):
     """Puts a ``ControlledPenalty`` into the model, and shows it each training batch's rate or distortion.
+
+    The rate is the one that the model paid for. Where the controller measures the distortion, the training step of a
+    LightningModule of one's own returns it: ``{"loss": loss, "distortion": distortion}``.
 
     Args:
         law: ``adaptive`` (VLAE), ``pi`` (ControlVAE) or ``geco``; or a controller of one's own.
@@ -52,14 +57,33 @@ class Control(Remedy):
         return math.inf
 
     @override
-    def coefficients(self, model: VAE) -> Mapping[str, Tensor]:
+    def coefficients(self, model: RateCost) -> Mapping[str, Tensor]:
         return {"control": self.penalty.weight}
 
     @override
-    def on_train_batch_end(  # type: ignore[override]
-        self, trainer: Trainer, pl_module: VAE, outputs: Mapping[str, Any], batch: Any, batch_idx: int
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        self.penalty.observe(image_mean(getattr(outputs["output"].terms, self.penalty.controller.measures)))
+        super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
+        self.penalty.observe(image_mean(self.measured(outputs, type(pl_module).__name__)))
+
+    def measured(self, outputs: Any, module: str) -> Tensor:
+        """The rate (B, D) that the model has just paid for, or the distortion (B,) that its training step returned.
+
+        Raises:
+            ValueError: when the training step of this module returned no distortion.
+        """
+        assert self.payment is not None
+        if self.penalty.controller.measures == "rate":
+            assert self.payment.rate is not None  # or there was no first step
+            return self.payment.rate
+        if isinstance(outputs, Mapping) and "output" in outputs:
+            distortion: Tensor = outputs["output"].terms.distortion
+            return distortion
+        if isinstance(outputs, Mapping) and isinstance(outputs.get(DISTORTION), Tensor):
+            return outputs[DISTORTION].detach()  # type: ignore[no-any-return]
+        returned = '{"loss": loss, "distortion": distortion}, with the distortion (B,) of each image'
+        raise ValueError(f"Control: measures the distortion; let the training_step of {module} return {returned}")
 
 
 def image_mean(figure: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from typing_extensions import override
 from vae_lab.callbacks.remedy import Scheduled
 from vae_lab.elbo.penalties import FreeBitsPenalty
 from vae_lab.elbo.schedules import make_schedule
-from vae_lab.models import VAE
+from vae_lab.models import RateCost
 
 
 class FreeBits(Scheduled):
@@ -35,5 +35,5 @@ class FreeBits(Scheduled):
         super().__init__(make_schedule(schedule, **options), scale=epsilon)
 
     @override
-    def coefficient(self, model: VAE) -> Tensor:
+    def coefficient(self, model: RateCost) -> Tensor:
         return self.penalty.epsilon

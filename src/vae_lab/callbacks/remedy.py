@@ -4,24 +4,44 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from lightning.pytorch import Callback, LightningModule, Trainer
-from torch import Tensor
+from torch import Tensor, nn
 from typing_extensions import override
 
 from vae_lab.callbacks.intervals import is_logged
 from vae_lab.elbo.penalties import Penalty
 from vae_lab.elbo.schedules import Schedule
-from vae_lab.models import VAE
+from vae_lab.models import RateCost
+
+RATE_COST = ("kl_weight", "penalty")  # the attributes that make it
+DERIVE = "derive it from vae_lab.RateCost and let its loss be distortion + self.rate_cost(rate)"
+
+
+class Payment:
+    """The rate (B, D) that a model paid for in its last pass, None before there was one.
+
+    It is seen where the model asks its penalty, so that a loss stays what it is, whoever watches.
+    """
+
+    def __init__(self, model: RateCost) -> None:
+        self.rate: Tensor | None = None
+        self.handle = model.penalty.register_forward_hook(self.note)
+
+    def note(self, penalty: nn.Module, asked: tuple[Tensor], cost: Tensor) -> None:
+        """Take note of what the penalty was asked."""
+        self.rate = asked[0].detach()
 
 
 class Remedy(Callback):
     """Base of them all. ``penalty``, where there is one, takes the place of the model's before training.
 
-    ``places`` names the attributes of a model that it acts on, beside ``penalty``; ``reads`` names the validation
-    metrics that it reads; ``freezes`` says that at some steps it trains a part of the model only.
+    A remedy acts on the ``RateCost`` of a model, a VAE of vae_lab or a LightningModule of one's own, unless ``places``
+    names other attributes; ``reads`` names the validation metrics that it reads; ``freezes`` says that at some steps it
+    trains a part of the model only.
     """
 
     penalty: Penalty | None = None
-    places: ClassVar[tuple[str, ...]] = ()
+    payment: Payment | None = None  # of the model that it acts on, during a training
+    places: ClassVar[tuple[str, ...]] = RATE_COST
     reads: ClassVar[tuple[str, ...]] = ()
     freezes: ClassVar[bool] = False
 
@@ -35,16 +55,17 @@ class Remedy(Callback):
         """The first step from which no coefficient changes any more; infinite where that never comes."""
         return 0
 
-    def install(self, model: VAE) -> None:
+    def install(self, model: RateCost) -> None:
         """Put the penalty into the model; a second time changes nothing.
 
         Raises:
             ValueError: when the model has no place for what this remedy does.
         """
-        for place in (*self.places, *(["penalty"] if self.prices_rate else [])):
+        for place in self.places:
             if not hasattr(model, place):
                 remedy, module = type(self).__name__, type(model).__name__
-                raise ValueError(f"{remedy}: cannot act on {module}, which has no {place}; it needs a VAE of vae_lab")
+                needed = DERIVE if place in RATE_COST else "give it one, as the VAEs of vae_lab have"
+                raise ValueError(f"{remedy}: cannot act on {module}, which has no {place}; {needed}")
         if self.penalty is not None:
             model.penalty = self.penalty
 
@@ -54,23 +75,54 @@ class Remedy(Callback):
             check_exclusive(trainer)
             self.install(pl_module)  # type: ignore[arg-type]
 
-    def move(self, step: int, model: VAE) -> None:
+    @override
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self.places == RATE_COST:  # by now each penalty has its place
+            self.payment = Payment(pl_module)  # type: ignore[arg-type]
+
+    def stop_watching(self) -> None:
+        """Let go of the model."""
+        if self.payment is not None:
+            self.payment.handle.remove()
+            self.payment = None
+
+    @override
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        self.stop_watching()
+
+    @override
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        self.stop_watching()
+
+    @override
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Refuse a model that has taken a step and paid for no rate.
+
+        Raises:
+            ValueError: naming the module.
+        """
+        if self.payment is not None and self.payment.rate is None:
+            remedy, module = type(self).__name__, type(pl_module).__name__
+            silent = f"has no effect, {module} took a step without a call of self.rate_cost(rate)"
+            raise ValueError(f"{remedy}: {silent}; let its loss be distortion + self.rate_cost(rate)")
+
+    def move(self, step: int, model: Any) -> None:
         """Fill the coefficients of optimizer step ``step``, which comes next."""
 
-    def coefficients(self, model: VAE) -> Mapping[str, Tensor]:
+    def coefficients(self, model: Any) -> Mapping[str, Tensor]:
         """What to log as ``coef/NAME``."""
         return {}
 
     @override
-    def on_train_batch_start(  # type: ignore[override]
-        self, trainer: Trainer, pl_module: VAE, batch: Any, batch_idx: int
-    ) -> None:
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         self.move(trainer.global_step, pl_module)
         if is_logged(trainer, batch_idx):
             pl_module.log_dict({f"coef/{name}": value for name, value in self.coefficients(pl_module).items()})
 
     @override
-    def on_validation_start(self, trainer: Trainer, pl_module: VAE) -> None:  # type: ignore[override]
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.move(trainer.global_step, pl_module)
 
 
@@ -103,14 +155,14 @@ class Scheduled(Remedy):
         """The coefficient at optimizer step ``step``."""
         return self.scale * self.schedule(step)
 
-    def coefficient(self, model: VAE) -> Tensor:
+    def coefficient(self, model: Any) -> Tensor:
         """The buffer () to fill."""
         raise NotImplementedError
 
     @override
-    def move(self, step: int, model: VAE) -> None:
+    def move(self, step: int, model: Any) -> None:
         self.coefficient(model).fill_(self.value(step))
 
     @override
-    def coefficients(self, model: VAE) -> Mapping[str, Tensor]:
+    def coefficients(self, model: Any) -> Mapping[str, Tensor]:
         return {self.name: self.coefficient(model)}

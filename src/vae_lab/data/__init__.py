@@ -2,6 +2,7 @@
 
 from vae_lab.data.batch import Batch, as_batch
 from vae_lab.data.binarized_mnist import BinarizedMNIST
+from vae_lab.data.clusters import Clusters
 from vae_lab.data.digits import Digits
 from vae_lab.data.gaussian import GaussianData
 from vae_lab.data.image_folder import ImageFolder
@@ -15,6 +16,7 @@ __all__ = [
     "Batch",
     "Batches",
     "BinarizedMNIST",
+    "Clusters",
     "Digits",
     "FashionMNIST",
     "GaussianData",

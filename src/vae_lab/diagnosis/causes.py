@@ -4,11 +4,15 @@ A cause is *established* when a figure proves it: the effective β lies above th
 the collapsed state is a local optimum, or the decoder's output does not change with z at all. A local optimum does not
 exclude a better one elsewhere, which annealing may reach on data that are far from linear. A cause is *likely* when the
 figures fit it and fit no other cause that is checked here.
+
+What a probe has shown counts more: a continuation that ends lower with z in use proves that training had been trapped,
+whatever the spectrum says; continuations that all give z up again show that the objective asks for it.
 """
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from vae_lab.diagnosis.continuation import WORDS, Continuation
 from vae_lab.diagnosis.evidence import Evidence
 from vae_lab.diagnosis.verdict import REACHED
 
@@ -20,6 +24,8 @@ MET = 1.02  # a distortion up to this factor of its target counts as meeting it
 LARGE_VARIANCE = 1.0  # σ² that is too large for pixels in [0, 1], whatever the data
 LONGER = 5  # how many times longer to train a run that was too short
 FEWEST_STEPS, ENOUGH_STEPS = 100, 1000  # too few for any network, and a length to try
+PROVEN = ("constant", "decoder", "target", "schedule", "floor")  # kinds of causes that are facts of the run
+ASKING = ("averaged", "variance", "beta", "autoregressive")  # kinds that say why an objective asks for collapse
 UNREAD = 1.0  # nats of rate that a decoder which has been trained would use
 
 
@@ -48,7 +54,31 @@ def name_cause(evidence: Evidence) -> Cause:
         'β = 4 is too large: the linear limit of these data is 3.3'
     """
     found = (rule(evidence) for rule in RULES)
-    return next((cause for cause in found if cause is not None), NOT_FOUND)
+    return probed(evidence, next((cause for cause in found if cause is not None), NOT_FOUND))
+
+
+def probed(e: Evidence, cause: Cause) -> Cause:
+    """The cause, in the light of what training again by continuation has shown."""
+    found = e.continuation
+    if found is None or found.outcome == "undecided" or cause.kind in ("none", *PROVEN):
+        return cause
+    if found.outcome == "trapped":
+        return trapped(found, cause)
+    if cause.kind in ASKING:
+        return cause._replace(certainty=ESTABLISHED)
+    back = f"continued from {WORDS[found.first]}, z was in use and was given up again in all {len(found.losses)} seeds"
+    free = {"free_bits": "total", "free_bits.epsilon": 2.0} if e.price == 1 and e.rate_floor == 0 else {}
+    return Cause("objective", f"this objective asks for collapse on these data: {back}", ESTABLISHED, free)
+
+
+def trapped(found: Continuation, cause: Cause) -> Cause:
+    """Training was at fault: the same objective has a better end."""
+    if cause.kind == "near":  # a saddle that is left slowly
+        return cause._replace(certainty=ESTABLISHED, change=found.change)
+    seeds = f"{len(found.used)} of {len(found.losses)} seeds"
+    better = f"the same loss ends {found.gain:.2f} nats lower, with z in use ({seeds})"
+    words = f"training was trapped in the collapsed state: continued from {WORDS[found.first]}, {better}"
+    return Cause("trapped", words, ESTABLISHED, found.change)
 
 
 def no_collapse(e: Evidence) -> Cause | None:

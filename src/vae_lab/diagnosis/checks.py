@@ -30,6 +30,7 @@ def checks(evidence: Evidence) -> list[tuple[str, str]]:
         "KL (rate)": rate(evidence),
         "length": length(evidence),
         "batch-wise terms": batchwise_terms(evidence),
+        "continuation": str(evidence.continuation or ""),
     }
     return [(check, words) for check, words in found.items() if words]
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from vae_lab.diagnosis.continuation import Continuation
+
 ROSE = 0.3  # nats above the last rate that count as a peak
 LOW_RATE = 0.1  # nats: below, a rate counts as zero where no verdict is known
 NEAR = 1.5  # times β: up to there, the collapsed state is left slowly (``linear_theory.escape``)
@@ -29,6 +31,7 @@ class Evidence:
         diverged_step: the step from which the loss was no longer finite; None for a run that ended well.
         learning_rate: of the optimizer, before any decay.
         train_rates, train_distortions: (step, figure) of the training batches at the logged steps, finite ones only.
+        continuation: what training it again by continuation has shown.
 
     Example:
         >>> evidence = Evidence(effective_beta=4.0, spectrum=[3.3, 1.2], verdict="full")
@@ -74,6 +77,7 @@ class Evidence:
     learning_rate: float | None = None
     train_rates: Sequence[tuple[int, float]] = ()
     train_distortions: Sequence[tuple[int, float]] = ()
+    continuation: Continuation | None = None
 
     @property
     def low(self) -> bool:

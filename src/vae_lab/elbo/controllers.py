@@ -119,6 +119,18 @@ class Adaptive(Controller):
         return torch.stack([weight, torch.where(due, 0.0, total), torch.where(due, 0.0, count)]), weight
 
 
+def proportional_integral(
+    integral: Tensor, measured: Tensor, target: Tensor, kp: Tensor, ki: Tensor, low: Tensor, high: Tensor
+) -> tuple[Tensor, Tensor]:
+    """One step of ``ProportionalIntegral``: its integral () and its weight () after a measurement ()."""
+    error = target - measured
+    proportional = low + kp * torch.sigmoid(-error)
+    lowest = torch.minimum(integral, low - proportional)
+    highest = torch.maximum(integral, high - proportional)
+    integral = (integral - ki * error).clamp(lowest, highest)
+    return integral, (proportional + integral).clamp(low, high)
+
+
 class ProportionalIntegral(Controller):
     """ControlVAE: a PI controller holds the rate at a target (Shao et al. 2020).
 
@@ -163,12 +175,9 @@ class ProportionalIntegral(Controller):
         return torch.zeros_like(self.target)[None]
 
     def forward(self, state: Tensor, measured: Tensor) -> tuple[Tensor, Tensor]:
-        error = self.target - measured
-        proportional = self.low + self.kp * torch.sigmoid(-error)
-        lowest = torch.minimum(state[0], self.low - proportional)
-        highest = torch.maximum(state[0], self.high - proportional)
-        integral = (state[0] - self.ki * error).clamp(lowest, highest)
-        return integral[None], (proportional + integral).clamp(self.low, self.high)
+        numbers = (self.target, self.kp, self.ki, self.low, self.high)
+        integral, weight = proportional_integral(state[0], measured, *numbers)
+        return integral[None], weight
 
 
 class Geco(Controller):

@@ -70,6 +70,11 @@ KERNELS = {"rbf": rbf_kernel, "imq": imq_kernel}
 ESTIMATORS = ("biased", "unbiased")
 
 
+def bandwidth_of(kernel: str, latent_dim: int) -> int:
+    """The bandwidth of a kernel that does not saturate as D grows: D for ``rbf``, 2D for ``imq``, as r² grows."""
+    return latent_dim * (1 if kernel == "rbf" else 2)
+
+
 def median_squared_distance(x: Tensor, y: Tensor) -> Tensor:
     """The median of r² over all pairs of the pooled samples ``x`` (N, D) and ``y`` (M, D): (), in squared latent units.
 

@@ -15,6 +15,22 @@ from vae_lab.checks import choice, number
 from vae_lab.collective import batch_mean
 from vae_lab.elbo.controllers import Controller
 
+FREE_BITS = ("dimension", "sample", "total")
+
+
+def free_bits(rate: Tensor, epsilon: Tensor, mode: str) -> Tensor:
+    """The rate (B, D), clamped from below at ε () as ``FreeBitsPenalty`` explains for each mode: (), nats per image."""
+    if mode == "dimension":
+        return batch_mean(rate).clamp(min=epsilon).sum()
+    if mode == "sample":
+        return batch_mean(rate.clamp(min=epsilon).sum(1))
+    return batch_mean(rate.sum(1)).clamp(min=epsilon)
+
+
+def capacity(rate: Tensor, target: Tensor, gamma: Tensor) -> Tensor:
+    """γ times the distance of the batch's mean rate, from (B, D), to a target () in nats: (), nats per image."""
+    return gamma * (batch_mean(rate.sum(1)) - target).abs()
+
 
 class Penalty(nn.Module):
     """Base of all penalties.
@@ -83,7 +99,7 @@ class FreeBitsPenalty(Penalty):
         tensor(2.5000)
     """
 
-    modes: ClassVar = ("dimension", "sample", "total")
+    modes: ClassVar = FREE_BITS
     epsilon: Tensor
 
     def __init__(self, mode: str = "dimension", epsilon: float = 0.25) -> None:
@@ -92,11 +108,7 @@ class FreeBitsPenalty(Penalty):
         self.register_buffer("epsilon", torch.tensor(number("epsilon", epsilon, low=0)))
 
     def forward(self, rate: Tensor) -> Tensor:
-        if self.mode == "dimension":
-            return batch_mean(rate).clamp(min=self.epsilon).sum()
-        if self.mode == "sample":
-            return batch_mean(rate.clamp(min=self.epsilon).sum(1))
-        return batch_mean(rate.sum(1)).clamp(min=self.epsilon)
+        return free_bits(rate, self.epsilon, self.mode)
 
     def floor(self, latent_dim: int) -> float:
         return float(self.epsilon) * (1 if self.mode == "total" else latent_dim)
@@ -126,7 +138,7 @@ class CapacityPenalty(Penalty):
         self.register_buffer("gamma", torch.tensor(number("gamma", gamma, above=0)))
 
     def forward(self, rate: Tensor) -> Tensor:
-        return self.gamma * (batch_mean(rate.sum(1)) - self.capacity).abs()
+        return capacity(rate, self.capacity, self.gamma)
 
     def floor(self, latent_dim: int) -> float:
         return float(self.capacity)

@@ -111,6 +111,29 @@ class Sigmoid(Linear):
 
 
 @dataclass(frozen=True)
+class Exponential(Linear):
+    """A ramp that changes by the same factor at each step, from ``start`` to ``stop``, which are both above 0.
+
+    start · (stop / start)^u, with the progress u in [0, 1]
+
+    Example:
+        >>> [round(Exponential(steps=100)(step), 4) for step in (0, 50, 100, 500)]
+        [0.01, 0.1, 1.0, 1.0]
+    """
+
+    start: float = 0.01
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        number("start", self.start, above=0, high=1)
+        number("stop", self.stop, above=0, high=1)
+
+    def __call__(self, step: int) -> float:
+        progress = min(max(step / self.steps, 0.0), 1.0)
+        return float(self.start * (self.stop / self.start) ** progress)
+
+
+@dataclass(frozen=True)
 class Cyclical(Linear):
     """``cycles`` saw teeth within ``steps``: each rises over the fraction ``ratio`` of its length, then stays up.
 
@@ -144,6 +167,7 @@ SCHEDULES: dict[str, type[Schedule]] = {
     "linear": Linear,
     "cosine": Cosine,
     "sigmoid": Sigmoid,
+    "exponential": Exponential,
     "cyclical": Cyclical,
 }
 

@@ -4,6 +4,7 @@ from vae_lab.models.beta_vae import BetaVAE
 from vae_lab.models.bn_vae import BNVAE
 from vae_lab.models.delta_vae import DeltaVAE
 from vae_lab.models.info_vae import InfoVAE
+from vae_lab.models.rate_cost import RateCost
 from vae_lab.models.vae import VAE, Output, Terms
 
-__all__ = ["BNVAE", "VAE", "BetaVAE", "DeltaVAE", "InfoVAE", "Output", "Terms"]
+__all__ = ["BNVAE", "VAE", "BetaVAE", "DeltaVAE", "InfoVAE", "Output", "RateCost", "Terms"]

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from vae_lab.checks import number
 from vae_lab.models.vae import VAE
+from vae_lab.networks.batch_norm import bn_mean
 
 
 class BNVAE(VAE):
@@ -51,7 +52,7 @@ class BNVAE(VAE):
 
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
         mean, stddev = super().posterior(x)
-        return self.gamma * self.normalise(mean) + self.shift, stddev
+        return bn_mean(mean, self.normalise, self.gamma, self.shift), stddev
 
     def bound(self) -> float:
         """Dγ²/2, nats per image: what the rate is at least on average over a training batch."""

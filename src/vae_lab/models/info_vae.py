@@ -8,7 +8,7 @@ from torch import Tensor
 
 from vae_lab.checks import ArgumentError, choice, did_you_mean, number
 from vae_lab.collective import gather_rows
-from vae_lab.elbo.divergences import ESTIMATORS, KERNELS, median_squared_distance, mmd
+from vae_lab.elbo.divergences import ESTIMATORS, KERNELS, bandwidth_of, median_squared_distance, mmd
 from vae_lab.models.vae import VAE, Terms
 
 
@@ -75,7 +75,7 @@ class InfoVAE(VAE):
         if isinstance(scales, str) or not isinstance(scales, Sequence) or not scales:
             raise ArgumentError("scales", scales, "must be a list of one number or more")
         if bandwidth is None:
-            bandwidth = self.latent_dim * (1 if kernel == "rbf" else 2)
+            bandwidth = bandwidth_of(kernel, self.latent_dim)
         fixed = None if bandwidth == "median" else torch.tensor(number("bandwidth", bandwidth, above=0))
         self.register_buffer("alpha", torch.tensor(float(alpha)))
         self.register_buffer("lambd", torch.tensor(float(lambd)))

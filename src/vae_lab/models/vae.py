@@ -17,9 +17,9 @@ from vae_lab.checks import choice, integer
 from vae_lab.collective import batch_mean
 from vae_lab.data.batch import as_batch
 from vae_lab.elbo.likelihoods import Likelihood
-from vae_lab.elbo.penalties import Penalty, PlainPenalty
 from vae_lab.elbo.priors import Prior, StandardNormal
 from vae_lab.elbo.schedules import NO_DECAY, Decay
+from vae_lab.models.rate_cost import RateCost
 from vae_lab.networks.pixel_sampling import sample_pixels
 
 
@@ -44,14 +44,14 @@ class Output(NamedTuple):
     terms: Terms
 
 
-class VAE(LightningModule):
+class VAE(RateCost, LightningModule):
     """The variational autoencoder (Kingma & Welling 2014, equation 10).
 
     loss = mean_b distortion_b + rate_weight · kl_weight · penalty(rate)
 
-    with means over the batch of all processes. kl_weight in [0, 1] belongs to KL annealing, the penalty to free bits
-    and their like, and the rate weight is 1 here; without them it is the negative ELBO. The loss is a pure function of
-    parameters, buffers, images and noise.
+    with means over the batch of all processes. kl_weight · penalty(rate) is its ``RateCost``: kl_weight in [0, 1]
+    belongs to KL annealing, the penalty to free bits and their like; without them, and with the rate weight of 1 that
+    it has here, the loss is the negative ELBO. It is a pure function of parameters, buffers, images and noise.
 
     A variant says what differs: ``rate_weight``, ``posterior``, the prior, or a further term of ``objective``. What
     diagnosis, theory and reports need to know of it, it declares:
@@ -97,7 +97,6 @@ class VAE(LightningModule):
     noise_streams: ClassVar = 1
     min_batch_size: int = 1
     min_eval_batch_size: int = 1
-    kl_weight: Tensor
 
     def __init_subclass__(cls, **options: Any) -> None:
         """Take a variant for no plain ELBO unless it says that it is one."""
@@ -123,8 +122,6 @@ class VAE(LightningModule):
         self.autoregressive = bool(getattr(decoder, "autoregressive", False))
         self.prior: Prior = prior or StandardNormal()
         self.sampling_prior: Prior | None = None  # where ``sample`` does not draw from the prior itself
-        self.penalty: Penalty = PlainPenalty()
-        self.register_buffer("kl_weight", torch.tensor(1.0))
         self.optimizer, self.seed = optimizer, seed
         self.distortion_reduction = choice("distortion_reduction", distortion_reduction, ("sum", "mean"))
         self.lr_decay = lr_decay
@@ -156,7 +153,7 @@ class VAE(LightningModule):
         A variant with a further term adds it to what ``super().objective(terms)`` gives.
         """
         pixels = terms.x[0].numel() if self.distortion_reduction == "mean" else 1
-        rate_term = self.rate_weight() * self.kl_weight * self.penalty(terms.rate)
+        rate_term = self.rate_weight() * self.rate_cost(terms.rate)
         return batch_mean(terms.distortion / pixels) + rate_term, {}
 
     def forward(self, x: Tensor, noise: Tensor) -> Output:

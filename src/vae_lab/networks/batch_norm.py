@@ -8,6 +8,12 @@ from typing_extensions import override
 from vae_lab.collective import batch_mean, total
 
 
+def bn_mean(mean: Tensor, normalise: nn.Module, gamma: Tensor | float, shift: Tensor | float) -> Tensor:
+    """The posterior means (B, D) of a BN-VAE (Zhu et al. 2020): γ · BN(mean) + b, where BN has no parameters."""
+    scaled: Tensor = gamma * normalise(mean) + shift
+    return scaled
+
+
 class SharedBatchNorm(_BatchNorm):
     """torch's BatchNorm, for any number of dimensions, with the moments of the whole batch in training.
 

@@ -12,6 +12,7 @@ from vae_lab.config.compose import compose_config
 from vae_lab.config.groups import entries_of, groups, options_with
 from vae_lab.config.names import as_written, key_and_text
 from vae_lab.config.options import options_of
+from vae_lab.diagnosis.causes import ESTABLISHED
 from vae_lab.runs.run import Run, text
 from vae_lab.runs.sweep import Sweep
 
@@ -36,11 +37,22 @@ def again(run: Path) -> str:
 def retry(arguments: Sequence[str], change: Mapping[str, Any]) -> str | None:
     """The command that runs the same again with a change; None where no such run can be composed.
 
-    Settings of a part go with it: where the decoder changes, those that the new one does not have are left out.
-
     Example:
         >>> retry(["model=delta_vae", "model.delta=2", "model.latent_dim=8"], {"model": "beta_vae", "seed": 1})
         'python -m vae_lab model.latent_dim=8 model=beta_vae seed=1'
+    """
+    found = changed_arguments(arguments, change)
+    if found is None:
+        return None
+    options = [argument for argument in found if argument.startswith("--")]
+    many = ["-m"] if any("," in text(change, key) for key in change) else []
+    return shlex.join([*PYTHON, "vae_lab", *options, *many, *found[len(options) :]])
+
+
+def changed_arguments(arguments: Sequence[str], change: Mapping[str, Any]) -> list[str] | None:
+    """The arguments of the same run with a change; None where no such run can be composed.
+
+    Settings of a part go with it: where the decoder changes, those that the new one does not have are left out.
     """
     options = [argument for argument in arguments if argument.startswith("--")]
     kept = [argument for argument in arguments[len(options) :] if stays(argument, change)]
@@ -52,8 +64,7 @@ def retry(arguments: Sequence[str], change: Mapping[str, Any]) -> str | None:
             compose_config([*kept, *changed], folder)
     except ConfigError:
         return None
-    many = ["-m"] if any("," in value for value in changed) else []
-    return shlex.join([*PYTHON, "vae_lab", *options, *many, *kept, *changed])
+    return [*options, *kept, *changed]
 
 
 def stays(override: str, change: Mapping[str, Any]) -> bool:
@@ -93,6 +104,14 @@ def after_sweep(sweep: Sweep, seeded: bool) -> str | None:
         return None
     collapsed = next((run for run in finished if run.collapsed), None)
     return after_run(collapsed or max(finished, key=lambda run: run.figure("elbo") or float("-inf")))
+
+
+def after_diagnosis(run: Run, allow: Sequence[str] = ()) -> str | None:
+    """What to do after the diagnosis of a run: find out what is to blame, where that is open, or cure it."""
+    if not run.finished or run.cause is None:
+        return None
+    asked = run.probe is not None or run.cause.certainty == ESTABLISHED or not run.collapsed
+    return shlex.join([*PYTHON, f"vae_lab.{'cure' if asked else 'probe'}", *allow, f"run={run.directory}"])
 
 
 def after_run(run: Run) -> str | None:

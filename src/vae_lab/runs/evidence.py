@@ -4,14 +4,17 @@ import math
 from collections.abc import Mapping
 from dataclasses import fields
 
+from vae_lab.diagnosis.continuation import Continuation
 from vae_lab.diagnosis.evidence import Evidence
 from vae_lab.diagnosis.verdict import held_at_floor
 from vae_lab.runs.curves import Curve
 from vae_lab.runs.result import SPLIT, Objective, Result
 
 
-def evidence_of(result: Result, objective: Objective, curves: Mapping[str, Curve]) -> Evidence:
-    """The evidence in a run: whatever its result, objective and figures say under the name of a field.
+def evidence_of(
+    result: Result, objective: Objective, curves: Mapping[str, Curve], continuation: Continuation | None = None
+) -> Evidence:
+    """The evidence in a run: whatever its result, objective and figures say under the name of a field, and its probe.
 
     Example:
         >>> objective = Objective(model="BetaVAE", likelihood="Bernoulli", pixels=64, effective_beta=4.0)
@@ -31,6 +34,7 @@ def evidence_of(result: Result, objective: Objective, curves: Mapping[str, Curve
         weights=dict(points(curves, "coef/kl_weight")),
         train_rates=points(curves, "train/rate"),
         train_distortions=points(curves, "train/distortion"),
+        continuation=continuation,
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from vae_lab.checks import ArgumentError
-from vae_lab.runs.names import RESULT, SWEEP
+from vae_lab.runs.names import AGAIN, RESULT, SWEEP
 from vae_lab.runs.records import RecordError
 from vae_lab.runs.result import Result
 
@@ -13,9 +13,17 @@ ROOTS = ("multirun", "outputs")  # where Hydra puts sweeps and single runs, belo
 
 
 def newest(name: str) -> Iterator[Path]:
-    """The directories below ``ROOTS`` that hold a file ``name``, the one that was written last first."""
-    paths = [path for root in ROOTS for path in Path(root).rglob(name)]
+    """The directories below ``ROOTS`` that hold a file ``name``, the one that was written last first.
+
+    Runs that a probe or a cure has made of another run are not among them.
+    """
+    paths = [path for root in ROOTS for path in Path(root).rglob(name) if not is_again(path.parent)]
     yield from (path.parent for path in sorted(paths, key=lambda path: path.stat().st_mtime, reverse=True))
+
+
+def is_again(run: Path) -> bool:
+    """Whether a run lies within another, which a probe or a cure trains again: nobody means it by ``latest``."""
+    return any(folder.name in AGAIN and (folder.parent / RESULT).is_file() for folder in run.parents)
 
 
 def latest_run() -> Path:

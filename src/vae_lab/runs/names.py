@@ -2,6 +2,8 @@
 
 RESULT = "result.json"
 SWEEP = "sweep.json"
+PROBE = "probe.json"
 CURVES = "metrics.csv"
 CHECKPOINTS = "checkpoints"
 LOCK = ".lock"
+AGAIN = ("probe", "cure")  # folders of a run directory: the runs that train it again

@@ -14,6 +14,7 @@ from vae_lab.diagnosis.verdict import describe, held_at_floor
 from vae_lab.runs.curves import Curve, last_step, read_curves
 from vae_lab.runs.evidence import evidence_of
 from vae_lab.runs.names import CURVES
+from vae_lab.runs.probe import Probe, probe_of
 from vae_lab.runs.records import RecordError
 from vae_lab.runs.result import Result
 
@@ -92,10 +93,19 @@ class Run:
         return curves
 
     @cached_property
+    def probe(self) -> Probe | None:
+        """What training it again by continuation has shown; None where nobody has.
+
+        Raises:
+            RecordError: when its record cannot be read.
+        """
+        return probe_of(self.directory, self.result.steps)
+
+    @cached_property
     def problem(self) -> str:
-        """What is wrong with its curves, empty where nothing is."""
+        """What is wrong with its curves or its probe, empty where nothing is."""
         try:
-            _ = self.curves
+            _ = self.curves, self.probe
         except RecordError as error:
             return str(error)
         return ""
@@ -147,7 +157,8 @@ class Run:
         diagnosed = self.result.status in ("finished", "diverged") and not self.problem
         if not diagnosed or self.result.objective is None:
             return None
-        return diagnose(evidence_of(self.result, self.result.objective, self.curves))
+        continuation = self.probe.continuation if self.probe else None
+        return diagnose(evidence_of(self.result, self.result.objective, self.curves, continuation))
 
     @property
     def cause(self) -> Cause | None:
