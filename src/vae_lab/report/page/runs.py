@@ -76,7 +76,9 @@ def cause_words(run: Run) -> str:
 
 
 def advice(run: Run) -> str:
-    """What to change, as overrides; empty where there is nothing to say."""
+    """What to change, as overrides, or in the code of a model from outside; empty where there is nothing to say."""
+    if run.result.examination:
+        return "\n".join(run.result.examination.advice)
     change = run.cause.change if run.cause else {}
     return " ".join(f"{key}={text(change, key)}" for key in change)
 
@@ -84,7 +86,9 @@ def advice(run: Run) -> str:
 def commands(run: Run) -> list[tuple[str, str]]:
     """Commands about a run: to make it again, and, once it has finished, to see it and to diagnose it."""
     found = [("Make it again", command_again(run.directory))]
-    if run.finished:
+    if run.finished and run.result.examination:
+        found.append(("Diagnose it", shlex.join([*PYTHON, "vae_lab.diagnose", f"run={run.directory}"])))
+    elif run.finished:
         about = f"run={run.directory}"
         found.append(("See its latent space", shlex.join([*PYTHON, "vae_lab.latents", about])))
         found.append(("Diagnose it", shlex.join([*PYTHON, "vae_lab.diagnose", about])))
