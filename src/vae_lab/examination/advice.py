@@ -25,12 +25,12 @@ Diff = tuple[list[str], list[str]]  # what to take out, and what to put in
 
 
 def advice(cause: Cause, result: Result, told: Told) -> list[str]:
-    """The lines of the diff, or one line of words; none where nothing is to be changed.
+    r"""The lines of the diff, or one line of words; none where nothing is to be changed.
 
     Example:
         >>> objective = Objective(model="own", likelihood="Bernoulli", pixels=784, effective_beta=784.0)
         >>> result = Result(status="finished", seed=0, objective=objective)
-        >>> print(*advice(Cause("averaged", "..."), result, Told(encode=print, decode=print)), sep="\\n")
+        >>> print(*advice(Cause("averaged", "..."), result, Told(encode=print, decode=print)), sep="\n")
         - distortion = F.binary_cross_entropy(x_hat, x)
         + distortion = F.binary_cross_entropy(x_hat, x, reduction="sum") / len(x)
     """
@@ -74,23 +74,28 @@ def variance(cause: Cause, objective: Objective, told: Told) -> Diff:
 
 def smaller_beta(cause: Cause, objective: Objective, told: Told) -> Diff:
     """The β that the diagnosis proposes."""
-    return [weighted(told.beta)], [weighted(float(cause.change.get("model.beta", 1.0)))]
+    beta = float(cause.change.get("model.beta", 1.0))
+    if told.weight_code:
+        return [told.weight_code.format(weight=f"{told.beta:g}")], [told.weight_code.format(weight=f"{beta:g}")]
+    return [weighted(told.beta)], [weighted(beta)]
 
 
 def warm_up(cause: Cause, objective: Objective, told: Told) -> Diff:
     """The KL weight from 0 up."""
-    ramp = f"min(1.0, step / {WARM_UP})"
-    return [weighted(told.beta)], [weighted(1).replace("kl", f"{ramp if told.beta == 1 else f'{told.beta:g} * {ramp}'} * kl")]
+    strength = "" if told.beta == 1 else f"{told.beta:g} * "
+    return [weighted(told.beta)], [f"loss = distortion + {strength}min(1.0, step / {WARM_UP}) * kl"]
 
 
 def free_nats(cause: Cause, objective: Objective, told: Told) -> Diff:
     """A rate that costs nothing: the decoder can do without z, and has to be given a reason."""
-    return [weighted(told.beta)], [weighted(told.beta).replace("kl", f"kl.clamp(min={FREE_NATS})  # kl: the mean over the batch")]
+    line = weighted(told.beta)
+    return [line], [f"{line}.clamp(min={FREE_NATS})  # kl: the mean over the batch"]
 
 
 def unread(cause: Cause, objective: Objective, told: Told) -> Diff:
     """The decoder must be given z."""
-    return ["x_hat = decoder(h)"], ["x_hat = decoder(mean + stddev * torch.randn_like(stddev))  # z must reach the output"]
+    z = "mean + stddev * torch.randn_like(stddev)"
+    return ["x_hat = decoder(h)"], [f"x_hat = decoder({z})  # z must reach the output"]
 
 
 DIFFS: dict[str, Callable[[Cause, Objective, Told], Diff]] = {

@@ -47,7 +47,9 @@ def read_examples(data: Any, key: Key = None, limit: int = 10_000) -> Examples:
     if isinstance(data, (Tensor, np.ndarray)):
         x = torch.as_tensor(data)
         if x.ndim < 2:
-            raise ArgumentError("data", f"a tensor of shape {tuple(x.shape)}", "must hold examples along its first axis")
+            raise ArgumentError(
+                "data", f"a tensor of shape {tuple(x.shape)}", "must hold examples along its first axis"
+            )
         return Examples(x[evenly(len(x), affordable(x[0], limit))])
     if isinstance(data, Dataset) and not isinstance(data, DataLoader):
         return read_batches(loader(data, key, limit), key, limit)
@@ -132,5 +134,7 @@ def of_mapping(batch: Mapping[Any, Any], key: Key) -> Any:
     tensors = [name for name, value in batch.items() if isinstance(value, (Tensor, np.ndarray))]
     named = [name for name in NAMES if name in batch] or (tensors if len(tensors) == 1 else [])
     if not named:
-        raise ArgumentError("data", "a dict", f"say which entry holds the examples: key= one of {', '.join(map(str, batch))}")
+        raise ArgumentError(
+            "data", "a dict", f"say which entry holds the examples: key= one of {', '.join(map(str, batch))}"
+        )
     return batch[named[0]]

@@ -45,7 +45,9 @@ class GivenData(ImageData):
             ArgumentError: when some are not finite, or of another shape.
         """
         if tuple(x.shape[1:]) != self.form.shape:
-            raise ArgumentError("train", f"examples of shape {tuple(x.shape[1:])}", f"must be as data: {self.form.shape}")
+            raise ArgumentError(
+                "train", f"examples of shape {tuple(x.shape[1:])}", f"must be as data: {self.form.shape}"
+            )
         values = (x.byte() * 255 if x.dtype == torch.bool else x) if pixels(x) else x.float()
         if bad := int((~values.flatten(1).isfinite()).any(1).sum()):
             raise ArgumentError("data", f"{len(x)} examples", f"hold NaN or infinite values in {bad} of them")

@@ -80,6 +80,14 @@ class Decoding(nn.Module):
         return self.decode(z.view(len(z), *self.latent.shape).to(self.dtype))
 
 
+class Itself(nn.Module):
+    """A decoder that gives z, for a likelihood that knows the rest."""
+
+    def forward(self, z: Tensor, x: Tensor | None = None) -> Tensor:
+        """Latents (B, D) as they are."""
+        return z
+
+
 class Examined(VAE):
     """A model from outside, in evaluation mode: nothing of it is trained here.
 

@@ -12,7 +12,7 @@ from vae_lab.data import ImageData
 from vae_lab.elbo.likelihoods import Likelihood
 from vae_lab.examination.form import Form
 from vae_lab.examination.likelihoods import OwnDistortion, OwnDistribution, likelihood_named
-from vae_lab.examination.model import Decoding, Encoding, Examined, Latent
+from vae_lab.examination.model import Decoding, Encoding, Examined, Itself, Latent
 from vae_lab.examination.outputs import from_pixels, named, read_output
 from vae_lab.examination.priors import ByUnit, prior_of
 from vae_lab.examination.recognition import recognise
@@ -156,9 +156,10 @@ class Opening:
             ArgumentError: naming the likelihood.
         """
         low, high = float(self.x.min()), float(self.x.max())
-        if likelihood.support and (low < likelihood.support[0] or high > likelihood.support[1]):
-            allowed = f"needs data in [{likelihood.support[0]:g}, {likelihood.support[1]:g}]; these reach from {low:.3g} to {high:.3g}"
-            raise ArgumentError("likelihood", self.told.likelihood, allowed)
+        least, most = likelihood.support or (low, high)
+        if low < least or high > most:
+            allowed = f"needs data in [{least:g}, {most:g}]; these reach from {low:.3g} to {high:.3g}"
+            raise ArgumentError("likelihood", type(likelihood).__name__, allowed)
         likelihood.check(self.x)
 
     def check_output(self, likelihood: Likelihood, output: Tensor) -> tuple[str, ...]:
@@ -174,8 +175,8 @@ class Opening:
         low, high = float(output.min()), float(output.max())
         inside = likelihood.support[0] - ROUNDING <= low and high <= likelihood.support[1] + ROUNDING
         if self.told.output == "pixels" and not inside:
-            allowed = f"decode gives values from {low:.3g} to {high:.3g}, outside [0, 1]; if they are logits: output='logits'"
-            raise ArgumentError("output", "pixels", allowed)
+            found = f"decode gives values from {low:.3g} to {high:.3g}, outside [0, 1]"
+            raise ArgumentError("output", "pixels", f"{found}; if they are logits, say output='logits'")
         if self.told.output == "logits" and inside:
             return ("all that decode gives lies in [0, 1]: if it ends in a sigmoid, say output='pixels'",)
         return ()
@@ -199,7 +200,7 @@ class Opening:
             return self.form.images(distribution(z).mean.float())
 
         likelihood = OwnDistribution(distribution, self.form)
-        return Opened(nn.Identity(), likelihood, told.reduction, told.beta, pictures=pictures)
+        return Opened(Itself(), likelihood, told.reduction, told.beta, pictures=pictures)
 
     # a cost of one's own
 
@@ -211,7 +212,7 @@ class Opening:
         if isinstance(output, Tensor) and not self.told.autoregressive:
             return self.recognised(own, cost, self.form.images(output.float()))
         unknown = "distortion is taken for a sum; give decode too, and an average over the example would be noticed"
-        return Opened(nn.Identity(), own, self.told.reduction, self.told.beta, (unknown,))
+        return Opened(Itself(), own, self.told.reduction, self.told.beta, (unknown,))
 
     def recognised(self, own: OwnDistortion, cost: Tensor, output: Tensor) -> Opened:
         """The cost compared with what it would be as a sum."""
@@ -225,7 +226,7 @@ class Opening:
         found = recognise(cost, params, x)
         if found is None:
             note = "distortion is none of those that are known here, and is taken for a sum"
-            return Opened(nn.Identity(), own, told.reduction, told.beta, (note,), self.decoding(lambda images: images))
+            return Opened(Itself(), own, told.reduction, told.beta, (note,), self.decoding(lambda images: images))
 
         def read(images: Tensor) -> Tensor:
             return images if logits else from_pixels(found.likelihood, images)

@@ -56,7 +56,9 @@ def read_posterior(output: Any, scale: str = "log_variance") -> Gaussian:
 def _(output: Distribution, scale: str = "log_variance") -> Gaussian:
     inner = output.base_dist if isinstance(output, Independent) else output
     if not isinstance(inner, Normal):
-        raise ArgumentError("encode", type(output).__name__, "must be a Normal: figures rest on a diagonal Gaussian q(z|x)")
+        raise ArgumentError(
+            "encode", type(output).__name__, "must be a Normal: figures rest on a diagonal Gaussian q(z|x)"
+        )
     mean, stddev = torch.broadcast_tensors(inner.loc, inner.scale)
     return mean, stddev
 

@@ -20,7 +20,9 @@ def prior_of(given: Prior | Distribution | None, latent_dim: int) -> Prior:
         return given
     if isinstance(given, Distribution):
         return DistributionPrior(given, latent_dim)
-    raise ArgumentError("prior", type(given).__name__, "must be a torch.distributions object or one of vae_lab.elbo.priors")
+    raise ArgumentError(
+        "prior", type(given).__name__, "must be a torch.distributions object or one of vae_lab.elbo.priors"
+    )
 
 
 class DistributionPrior(Prior):
@@ -49,7 +51,8 @@ class DistributionPrior(Prior):
             raise ArgumentError("prior", given, allowed) from error
 
     def rate(self, mean: Tensor, stddev: Tensor) -> Tensor:
-        return kl_divergence(Normal(mean, stddev), self.given)
+        rate: Tensor = kl_divergence(Normal(mean, stddev), self.given)
+        return rate
 
     def log_prob(self, z: Tensor) -> Tensor:
         log_prob: Tensor = self.given.log_prob(z)

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
 
 from vae_lab.elbo.likelihoods import Bernoulli, Gaussian, Likelihood

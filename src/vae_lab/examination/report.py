@@ -76,7 +76,8 @@ class Report:
     def lines(self) -> Iterator[str]:
         """The report, a line or a table each."""
         run, examination, diagnosis = self.run, self.result.examination, self.run.diagnosis
-        assert examination is not None and diagnosis is not None
+        assert examination is not None
+        assert diagnosis is not None
         yield self.heading()
         yield from (f"note: {note}" for note in examination.notes)
         table = runs_content([run], [])

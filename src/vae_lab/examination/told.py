@@ -23,6 +23,7 @@ class Told:
 
     Args:
         name: what to call the model.
+        weight_code: the line of code that sets the KL's weight, with ``{weight}`` for it.
         plain_elbo: whether the loss is distortion + β · rate, with nothing added.
         notes: what an adapter has to say.
 
@@ -45,6 +46,7 @@ class Told:
     autoregressive: bool = False
     plain_elbo: bool = True
     name: str = ""
+    weight_code: str = ""
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -68,5 +70,3 @@ class Told:
     def rate_weight(self, latent_dim: int) -> float:
         """What a nat of rate weighs in the loss, if the KL is summed over D latents or averaged."""
         return self.beta / (latent_dim if self.kl_reduction == "mean" else 1)
-
-

@@ -7,12 +7,12 @@ from vae_lab.examination.adapters import adapter, comes_from
 
 KL_WEIGHT = 1e-6  # of Stable Diffusion's autoencoders (Rombach et al. 2022), and of diffusers' training script
 WEIGHT = (
-    "diffusers keeps no record of the loss: taken is L1 summed over the image (a Laplace likelihood with b = 1) and the "
-    "KL times 1e-6, summed too; a perceptual or adversarial term is not counted"
+    "diffusers keeps no record of the loss: taken is L1 summed over the image (a Laplace likelihood with b = 1) and "
+    "the KL, summed too, times 1e-6; a perceptual or adversarial term is not counted"
 )
 SCALE = (
-    "at β = 1e-6 a nat of KL costs a millionth of a nat of distortion, so no channel collapses for its price; with the L1 "
-    "averaged over the image instead, the same 1e-6 would be β = 1e-6 × its numbers: say reduction='mean'"
+    "at β = 1e-6 a nat of KL costs a millionth of a nat of distortion, so no channel collapses for its price; with "
+    "the L1 averaged over the image instead, the same 1e-6 would be β = 1e-6 × its numbers: say reduction='mean'"
 )
 
 

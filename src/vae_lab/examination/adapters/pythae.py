@@ -44,6 +44,7 @@ def pythae(model: Any) -> Mapping[str, Any] | None:
         "encode": model.encoder,
         "decode": model.decoder,
         "beta": float(getattr(config, "beta", 1.0)),
+        "weight_code": f"{type(config).__name__}(..., beta={{weight}})" if hasattr(config, "beta") else "",
         "plain_elbo": not added,
         "notes": (f"{added}: figures are those of the ELBO",) if added else (),
         **LIKELIHOODS[loss],
