@@ -93,7 +93,7 @@ def settings(model: Examined, told: Told) -> dict[str, Any]:
     return {
         "examined": told.name,
         "likelihood": type(model.likelihood).__name__,
-        "beta": float(model.beta),
+        "beta": told.beta,
         "reduction": model.distortion_reduction,
     }
 

@@ -66,7 +66,7 @@ class CollapseMonitor(Callback):
         >>> encoder, decoder = nn.Linear(64, 4), nn.Sequential(nn.Linear(2, 64), nn.Sigmoid())
         >>> monitor = CollapseMonitor(lambda x: encoder(x).chunk(2, dim=1), decoder, likelihood="bernoulli", every=2)
         >>> for step in range(4):
-        ...     monitor.update(torch.rand(32, 64))
+        ...     measured = monitor.update(torch.rand(32, 64))
         >>> sorted(monitor.compute())[:3]
         ['active_units', 'distortion', 'elbo']
     """

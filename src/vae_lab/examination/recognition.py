@@ -30,6 +30,7 @@ def recognise(cost: Tensor, params: dict[str, Tensor], x: Tensor) -> Recognised 
         x: (B, C, H, W).
 
     Example:
+        >>> import torch
         >>> x = torch.rand(8, 1, 4, 4)
         >>> cost = (x - 0.5).square().flatten(1).mean(1)
         >>> found = recognise(cost, {"gaussian": torch.full_like(x, 0.5)}, x)

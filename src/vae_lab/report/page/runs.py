@@ -45,7 +45,7 @@ def entry(run: Run, keys: Sequence[Key], figures: Sequence[Figure], shared: Iter
         folder=link(run.directory, page),
         values=[key.values.index(text(run.overrides, key.key)) for key in keys],
         status=run.status,
-        reason=printable(run.reason or run.problem),
+        reason=printable(run.reason or run.problem or elsewhere(run)),
         collapse=run.collapse,
         verdict=result.verdict or "" if run.finished else "",
         cause=cause_words(run),
@@ -62,6 +62,11 @@ def entry(run: Run, keys: Sequence[Key], figures: Sequence[Figure], shared: Iter
         commands=commands(run),
         pictures=pictures(run.directory, page),
     )
+
+
+def elsewhere(run: Run) -> str:
+    """Where a model from outside was trained; empty for a run."""
+    return "trained elsewhere" if run.result.examination else ""
 
 
 def label(run: Run, keys: Sequence[str]) -> str:
