@@ -1,10 +1,18 @@
 """``python -m vae_lab.examine``, and the function of the same name."""
 
+import importlib
 import subprocess
 import sys
+import types
 
 import numpy as np
 import pytest
+
+import vae_lab
+from vae_lab import console
+from vae_lab.examination import pictures
+
+DOOR = importlib.import_module("vae_lab.examine")
 
 MODULE = """
 import torch
@@ -26,25 +34,36 @@ def broken():
 
 
 @pytest.fixture
-def command(tmp_path):
+def command(tmp_path, monkeypatch, capsys):
+    """Runs the command inside this process, in a folder with a model and data."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "my_vae", raising=False)
+    monkeypatch.setattr(pictures, "names", lambda model, picture: ["reconstructions"])
     (tmp_path / "my_vae.py").write_text(MODULE)
     images = np.random.default_rng(0).integers(0, 256, (100, 8, 8), dtype=np.uint8)
     np.savez(tmp_path / "my.npz", images=images)
 
     def call(*arguments):
-        line = [sys.executable, "-m", "vae_lab.examine", *arguments]
-        return subprocess.run(line, capture_output=True, text=True, cwd=tmp_path, check=False)
+        monkeypatch.setattr("sys.argv", ["vae_lab.examine", *arguments])
+        code = 0
+        try:
+            console.command(DOOR.main, DOOR.USAGE)
+        except SystemExit as stop:
+            code = stop.code
+        said = capsys.readouterr()
+        return (1, said.out, said.err + code) if isinstance(code, str) else (int(code or 0), said.out, said.err)
 
     return call
 
 
 def test_a_model_is_examined_and_saved_from_the_shell(command, tmp_path):
     told = ("likelihood=bernoulli", "samples=0", "save=examined", "--allow", "my_vae")
-    done = command("model=my_vae:make_model", "data=my.npz", *told)
-    assert done.returncode == 0, done.stderr
-    assert "Model: 10 examples (1 × 8 × 8); z of 2 dimensions" in done.stdout
-    assert "cause (established): the decoder does not read z" in done.stdout
-    assert done.stdout.rstrip().endswith("next: python -m vae_lab.report sweep=examined")
+    code, out, err = command("model=my_vae:make_model", "data=my.npz", *told)
+    assert code == 0, err
+    assert "Model: 10 examples (1 × 8 × 8); z of 2 dimensions" in out
+    assert "cause (established): the decoder does not read z" in out
+    assert out.rstrip().endswith("next: python -m vae_lab.report sweep=examined")
     assert (tmp_path / "examined" / "result.json").is_file()
 
 
@@ -60,20 +79,19 @@ def test_a_model_is_examined_and_saved_from_the_shell(command, tmp_path):
     ],
 )
 def test_mistakes_are_one_line(command, arguments, words):
-    done = command(*arguments)
-    assert done.returncode == 1
-    assert words in done.stderr and "Traceback" not in done.stderr
+    code, _, err = command(*arguments)
+    assert code == 1
+    assert words in err and "Traceback" not in err
 
 
-@pytest.mark.parametrize("first", ["", "import vae_lab.examine; ", "from vae_lab import examine; "])
-def test_the_function_stays_a_function_beside_the_command_of_its_name(first):
-    code = (
-        f"import importlib, types, vae_lab; {first}"
-        "door = importlib.import_module('vae_lab.examine'); "
-        "print(isinstance(vae_lab.examine, types.FunctionType), callable(door.main), vae_lab.examine.__module__)"
-    )
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert said.split() == ["True", "True", "vae_lab.examination.examine"]
+def test_the_function_stays_a_function_beside_the_command_of_its_name():
+    from vae_lab import examine
+
+    assert importlib.import_module("vae_lab.examine") is DOOR and callable(DOOR.main)
+    assert isinstance(examine, types.FunctionType) and vae_lab.examine is examine
+    assert examine.__module__ == "vae_lab.examination.examine"
+    with pytest.raises(AttributeError, match="no attribute 'exmine'"):
+        _ = vae_lab.exmine
 
 
 def test_importing_the_package_or_the_command_imports_no_torch():

@@ -105,7 +105,7 @@ def test_in_lightning_it_logs_and_warns_and_changes_nothing(plain, x, tmp_path):
     monitor = vae_lab.CollapseMonitor(likelihood="bernoulli", every=10, images=40)
     with pytest.warns(CollapseWarning, match="from the start, up to step 50.*vae_lab.examine says why") as caught:
         with_it = fit(plain, x, tmp_path / "with", monitor)
-    assert len(caught) == 1
+    assert sum(issubclass(one.category, CollapseWarning) for one in caught) == 1
     without = fit(other, x, tmp_path / "without")
     for one, two in zip(with_it.parameters(), without.parameters(), strict=True):
         assert one.equal(two)

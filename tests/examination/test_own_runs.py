@@ -63,9 +63,8 @@ def test_a_run_examined_through_plain_functions_gives_its_own_figures(kind, comp
 
 
 def test_a_prior_and_a_likelihood_of_ours_may_be_given(compose_config, tmp_path):
-    recorded = run_of(
-        compose_config, tmp_path, "model=delta_vae", "encoder=anticausal", "likelihood=discretized_logistic"
-    )
+    parts = ("model=delta_vae", "encoder=anticausal", "likelihood=discretized_logistic", "likelihood.levels=17")
+    recorded = run_of(compose_config, tmp_path, *parts)
     model, data = load(tmp_path, with_data=True)
     given = {"prior": model.prior, "likelihood": model.likelihood, "output": "parameters"}
     report = vae_lab.examine(data, encode=model.encode, decode=model.decoder, importance_samples=3, **given)
