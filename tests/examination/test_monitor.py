@@ -31,6 +31,11 @@ def test_a_collapse_begins_where_z_was_used_and_is_no_more():
     assert AGAIN == 2
 
 
+def test_a_gap_by_chance_does_not_hide_a_collapse():
+    by_chance = Measurement(4, rate=0.001, gap=0.5, gap_se=0.01, mutual_information=0.0)
+    assert "from step 3 on" in warning([used(1), used(2), idle(3), by_chance])
+
+
 def test_a_training_that_has_only_begun_is_given_time():
     assert not warning([idle(i) for i in range(NEVER - 1)])
     assert "from the start" in warning([idle(i) for i in range(NEVER)])

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from vae_lab.diagnosis.verdict import judge
 
 AGAIN = 2  # measurements in a row without z in use, after it was
+NOTHING = 0.05  # nats: z carries less than its KL, and so little pays for no gap
 NEVER = 5  # and where it never was: each training begins like that
 
 
@@ -25,9 +26,17 @@ class Measurement:
     mutual_information: float
 
     @property
+    def cost(self) -> str:
+        """The gap in words, with its standard error."""
+        return f"{self.gap + 0:.2f} ± {self.gap_se:.2f} nats"
+
+    @property
     def used(self) -> bool:
-        """Whether the decoder uses z, by the rule of the verdict."""
-        return judge(self.gap, self.gap_se, [], [], self.mutual_information).kind != "full"
+        """Whether the decoder uses z, by the rule of the verdict, and z carries anything.
+
+        The noise is the same at each measurement, so that a gap by chance would stay.
+        """
+        return self.rate >= NOTHING and judge(self.gap, self.gap_se, [], [], self.mutual_information).kind != "full"
 
 
 def warning(history: Sequence[Measurement]) -> str:
@@ -37,8 +46,8 @@ def warning(history: Sequence[Measurement]) -> str:
         >>> known = {"gap_se": 0.01, "mutual_information": 0.0}
         >>> used = Measurement(100, 3.2, 5.1, 0.01, 2.9)
         >>> print(warning([used, Measurement(200, 0.01, 0.0, **known), Measurement(300, 0.01, 0.0, **known)]))
-        the posterior collapses from step 200 on: shuffling z between images costs 0.00 nats, which was 5.10 at
-        step 100; the KL is 0.01 nats
+        the posterior collapses from step 200 on: shuffling z between images costs 0.00 ± 0.01 nats, which was
+        5.10 at step 100; the KL is 0.01 nats
     """
     idle = 0
     while idle < len(history) and not history[-1 - idle].used:
@@ -50,10 +59,10 @@ def warning(history: Sequence[Measurement]) -> str:
     if not before:
         return (
             f"the posterior has been collapsed from the start, up to step {last.step}: shuffling z between images "
-            f"costs {last.gap + 0:.2f} nats; the KL is {last.rate:.2f} nats"
+            f"costs {last.cost}; the KL is {last.rate:.2f} nats"
         )
     best = max(before, key=lambda measured: measured.gap)
     return (
         f"the posterior collapses from step {history[-idle].step} on: shuffling z between images costs "
-        f"{last.gap + 0:.2f} nats, which was {best.gap:.2f} at step {best.step}; the KL is {last.rate:.2f} nats"
+        f"{last.cost}, which was {best.gap:.2f} at step {best.step}; the KL is {last.rate:.2f} nats"
     )

@@ -1,5 +1,6 @@
 """The report of an examination: a run's record, in words and as a run directory."""
 
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ from vae_lab.runs.sweep import Sweep
 TEXT = "report.txt"
 FOLDER = "figures"
 OF_RUNS = ("seconds", "collapse")  # the last columns of a run's table: what they say stands below
+WIDTH = 110  # columns of a note
 MOST = 16  # rates that are listed
 
 
@@ -79,7 +81,7 @@ class Report:
         assert examination is not None
         assert diagnosis is not None
         yield self.heading()
-        yield from (f"note: {note}" for note in examination.notes)
+        yield from (textwrap.fill(f"note: {note}", WIDTH, subsequent_indent="  ") for note in examination.notes)
         table = runs_content([run], [])
         yield text_of(table.only(set(range(len(table.headings) - len(OF_RUNS)))).rich())
         if (nll := self.result.figure("nll")) is not None:
