@@ -29,10 +29,11 @@ FLOORS = [  # from the ground up: each may import those that stand before it
         "latent_space",
         "linear_theory",
     ),
-    *("figures", "gallery", "callbacks", "runs", "console", "training", "explorer", "report", "sweep", "retraining"),
+    *("figures", "gallery", "callbacks", "runs", "console", "training", "explorer", "report", "examination", "sweep"),
+    "retraining",
 ]
 DOORS = (
-    *("__init__", "__main__", "cli", "diagnose", "evaluate", "explore"),
+    *("__init__", "__main__", "cli", "diagnose", "evaluate", "examine", "explore"),
     *("theory", "preview", "latents", "list", "dashboard", "worker", "rank", "probe", "cure"),
 )
 FILES = sorted(PACKAGE.rglob("*.py"))

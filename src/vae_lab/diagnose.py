@@ -8,7 +8,7 @@ from vae_lab.console import CommandLine, command
 from vae_lab.diagnosis.diagnosis import diagnose
 from vae_lab.diagnosis.elsewhere import OPTIONS, Elsewhere
 from vae_lab.report.commands import after_diagnosis, arguments_of
-from vae_lab.report.diagnosis import show_diagnosis
+from vae_lab.report.diagnosis import show_diagnosis, show_examination
 from vae_lab.runs.find import find_run
 from vae_lab.runs.run import Run
 
@@ -51,6 +51,9 @@ def diagnose_run(name: str, shared: Sequence[str]) -> None:
         problem = run.problem or run.ending
         raise ArgumentError("run", run.directory, f"{problem}; there is nothing to diagnose")
     print(f"run: {run.directory}")
+    if examination := run.result.examination:
+        show_examination(run.diagnosis, examination.advice)
+        return
     show_diagnosis(run.diagnosis, arguments_of(run.directory))
     if following := after_diagnosis(run, shared):
         print(f"next: {following}")

@@ -4,6 +4,8 @@ from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
+from vae_lab.checks import integer
+
 THRESHOLD = 0.01
 
 
@@ -27,6 +29,13 @@ class ActiveUnits(Metric):
 
     ``update`` takes ``mean`` (B, D); ``compute`` gives ``active_units`` ().
 
+    Args:
+        units: count these many units of D / units neighbouring dimensions each, such as the channels of a spatial
+            latent; one is active when any of its dimensions is. None: each dimension is one.
+
+    Raises:
+        ValueError: when ``units`` is not a whole number >= 1.
+
     Example:
         >>> import torch
         >>> metric = ActiveUnits()
@@ -38,12 +47,17 @@ class ActiveUnits(Metric):
     full_state_update = False
     means: list[Tensor]
 
-    def __init__(self) -> None:
+    def __init__(self, units: int | None = None) -> None:
         super().__init__()
+        self.units = None if units is None else integer("units", units)
         self.add_state("means", [], dist_reduce_fx="cat")
 
     def update(self, mean: Tensor) -> None:
         self.means.append(mean.double())
 
     def compute(self) -> dict[str, Tensor]:
-        return {"active_units": active_units(dim_zero_cat(self.means))}
+        mean = dim_zero_cat(self.means)
+        if self.units is None:
+            return {"active_units": active_units(mean)}
+        variance = mean.var(0, correction=0).view(self.units, -1)
+        return {"active_units": (variance.amax(1) > THRESHOLD).sum()}

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from vae_lab import noise
+from vae_lab.checks import integer
 from vae_lab.metrics.per_image import PerImage
 
 MOST_DECODED, LEAST_IMAGES = 40_000, 100  # images for all single dimensions together; for each of them
@@ -27,6 +28,8 @@ class ShuffleGap(PerImage):
         per_dimension: whether to shuffle each z_j alone too, which takes up to D more passes.
         images: measure this many images, evenly spread over the split, in place of all.
         chunk: how many images are decoded at a time; None: as many as have ``MAX_VALUES`` pixels.
+        units: exchange these many units of D / units neighbouring dimensions each, such as the channels of a spatial
+            latent, in place of single dimensions; None: each dimension is one.
 
     ``update`` takes ``indices`` (B,), ``x`` (B, C, H, W), ``z`` (B, D), ``distortion`` (B,), and ``mean`` and
     ``stddev``, each (B, D). ``compute`` gives ``shuffle_gap`` () and ``shuffle_gap_dim`` (D,), nats per image, each
@@ -51,9 +54,11 @@ class ShuffleGap(PerImage):
         per_dimension: bool = True,
         images: int | None = None,
         chunk: int | None = None,
+        units: int | None = None,
     ) -> None:
         super().__init__("pictures", "zs", "distortions", "means", "stddevs", images=images)
         self.distortion, self.seed, self.per_dimension, self.chunk = distortion, seed, per_dimension, chunk
+        self.units = None if units is None else integer("units", units)
 
     def update(self, indices: Tensor, x: Tensor, z: Tensor, distortion: Tensor, mean: Tensor, stddev: Tensor) -> None:
         self.keep(indices, x, z, distortion, mean, stddev)
@@ -64,18 +69,21 @@ class ShuffleGap(PerImage):
         gap, error = self.rise(partner, x, own)
         figures = {"shuffle_gap": gap, "shuffle_gap_se": error}
         if self.per_dimension:
-            figures |= self.by_dimension(partner, x, z, own, information_bound(mean, stddev))
+            bound = information_bound(mean, stddev)
+            by_unit = bound if self.units is None else bound.view(self.units, -1).sum(1)
+            figures |= self.by_dimension(partner, x, z, own, by_unit)
         return figures
 
     def by_dimension(self, partner: Tensor, x: Tensor, z: Tensor, own: Tensor, bound: Tensor) -> dict[str, Tensor]:
-        """The gap of each dimension alone, of whose information (D,) is the upper ``bound``."""
+        """The gap of each dimension, or unit, alone, of whose information (D,) is the upper ``bound``."""
         open_ = (bound >= NEGLIGIBLE).nonzero()[:, 0].tolist()
         rows = evenly(len(z), max(MOST_DECODED // max(len(open_), 1), LEAST_IMAGES)).to(z.device)
         partner, x, z, own = (part.index_select(0, rows) for part in (partner, x, z, own))
         gaps = torch.zeros(2, len(bound), dtype=torch.float64, device=z.device)
+        size = z.shape[1] // len(bound)
         for j in open_:
             mixed = z.clone()
-            mixed[:, j] = partner[:, j]
+            mixed[:, j * size : (j + 1) * size] = partner[:, j * size : (j + 1) * size]
             gaps[:, j] = torch.stack(self.rise(mixed, x, own))
         count = torch.tensor(len(rows))
         return {"shuffle_gap_dim": gaps[0], "shuffle_gap_dim_se": gaps[1], "shuffle_gap_dim_images": count}

@@ -26,7 +26,8 @@ def cautions(finished: Sequence[Run], settings: Sequence[Setting]) -> list[str]:
 def few_seeds(finished: Sequence[Run], settings: Sequence[Setting]) -> str:
     """Too few seeds to compare settings."""
     least = min(len(setting.finished) for setting in settings if setting.finished)
-    if len(finished) == 1 or least >= ENOUGH_SEEDS:
+    elsewhere = all(run.result.examination for run in finished)  # where a seed is that of the figures' noise only
+    if elsewhere or len(finished) == 1 or least >= ENOUGH_SEEDS:
         return ""
     seeds = "One seed per setting cannot" if least == 1 else f"{least} seeds per setting cannot"
     return f"{seeds} tell the effect of a setting from luck. Add seed=0,1,2 before you draw conclusions."

@@ -118,7 +118,7 @@ def after_run(run: Run) -> str | None:
     """What a person would most likely want to do after a run; None where there is nothing."""
     if run.collapsed or run.result.status == "diverged":
         return shlex.join([*PYTHON, "vae_lab.diagnose", f"run={run.directory}"])
-    if not run.finished:
+    if not run.finished or run.result.examination:  # of a model from outside there is no checkpoint
         return None
     allow = [option for option in options_of(run.directory) if not option.startswith(CONFIG_DIR)]
     return shlex.join([*PYTHON, "vae_lab.evaluate", *allow, f"run={run.directory}", SAMPLES])

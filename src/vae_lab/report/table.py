@@ -162,10 +162,15 @@ def terminal_width() -> int | None:
 
 def show(table: Table, width: int = WIDE) -> None:
     """Print a table, by default as wide as it is, without trailing blanks."""
+    print(text_of(table, width))
+
+
+def text_of(table: Table, width: int = WIDE) -> str:
+    """What ``show`` prints."""
     screen = console(width)
     with screen.capture() as capture:
         screen.print(table)
-    print("\n".join(line.rstrip() for line in capture.get().splitlines()))
+    return "\n".join(line.rstrip() for line in capture.get().splitlines())
 
 
 def show_content(content: Content, full: str) -> None:

@@ -67,13 +67,13 @@ def find_run(run: str) -> Path:
 
 
 def find_sweep(sweep: str) -> Path:
-    """The sweep directory that a person names: a path, or ``latest`` for the newest sweep.
+    """The sweep directory that a person names: a path, also that of a single run, or ``latest`` for the newest sweep.
 
     Raises:
         ValueError: when there is none.
     """
     found = next(newest(SWEEP), None) if sweep == LATEST else Path(sweep).expanduser()
-    if found is None or not any(found.glob(f"*/{RESULT}")):
+    if found is None or (not any(found.glob(f"*/{RESULT}")) and not (found / RESULT).is_file()):
         raise ArgumentError("sweep", sweep, "holds no runs; make one: python -m vae_lab +experiment=collapse_sweep -m")
     return found
 

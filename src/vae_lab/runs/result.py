@@ -50,6 +50,7 @@ class Objective:
     holds_rate: bool = False  # whether the model itself holds the rate at a floor
     batchwise_terms: str = ""  # what of the loss depends on the whole batch
     scores: Score | None = None  # what the distortion is the negative logarithm of; None in older records
+    assumed: bool = False  # whether the likelihood's σ² is only a guess, of a model from outside
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +64,15 @@ class Theory:
     variance: float
     eigenvalues: list[float]
     exact: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Examination:
+    """What there is to say of a model that was trained elsewhere, and examined here."""
+
+    model: str
+    notes: list[str] = field(default_factory=list)
+    advice: list[str] = field(default_factory=list)  # what to change in one's own code, a line each
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +116,7 @@ class Result(Record):
     started: str = ""
     ended: str | None = None
     process: Process | None = None  # that writes it
+    examination: Examination | None = None  # of a model from outside; None for a run
 
     @classmethod
     def read(cls, directory: Path) -> "Result":

@@ -63,7 +63,10 @@ class Skipped(NamedTuple):
 
 @dataclass(frozen=True)
 class Sweep:
-    """A sweep directory with the runs that can be read, in the order of its jobs; ``skipped`` are the others."""
+    """A sweep directory with the runs that can be read, in the order of its jobs; ``skipped`` are the others.
+
+    A run directory counts as a sweep of one run.
+    """
 
     directory: Path
     record: SweepRecord | None
@@ -78,7 +81,7 @@ class Sweep:
             record = SweepRecord.read(directory) if (directory / SWEEP).exists() else None
         except RecordError as error:
             skipped.append(Skipped(SWEEP, str(error)))
-        for path in sorted(directory.glob(f"*/{RESULT}")):
+        for path in (*directory.glob(RESULT), *sorted(directory.glob(f"*/{RESULT}"))):
             try:
                 runs.append(Run.read(path.parent))
             except RecordError as error:

@@ -32,7 +32,7 @@ class Parts:
     @property
     def end(self) -> float:
         """The first step from which no coefficient changes any more."""
-        return max(remedy.end for remedy in self.remedies)
+        return max((remedy.end for remedy in self.remedies), default=0)
 
 
 MOST_THREADS = 1024  # torch ends the process where the system has no more

@@ -45,7 +45,7 @@ def entry(run: Run, keys: Sequence[Key], figures: Sequence[Figure], shared: Iter
         folder=link(run.directory, page),
         values=[key.values.index(text(run.overrides, key.key)) for key in keys],
         status=run.status,
-        reason=printable(run.reason or run.problem),
+        reason=printable(run.reason or run.problem or elsewhere(run)),
         collapse=run.collapse,
         verdict=result.verdict or "" if run.finished else "",
         cause=cause_words(run),
@@ -64,6 +64,11 @@ def entry(run: Run, keys: Sequence[Key], figures: Sequence[Figure], shared: Iter
     )
 
 
+def elsewhere(run: Run) -> str:
+    """Where a model from outside was trained; empty for a run."""
+    return "trained elsewhere" if run.result.examination else ""
+
+
 def label(run: Run, keys: Sequence[str]) -> str:
     """The swept values that a run has: ``beta=4, seed=0``; its name where there are none."""
     named = [(name, key) for name, key in zip(short_names(keys), keys, strict=True) if key in run.overrides]
@@ -76,7 +81,9 @@ def cause_words(run: Run) -> str:
 
 
 def advice(run: Run) -> str:
-    """What to change, as overrides; empty where there is nothing to say."""
+    """What to change, as overrides, or in the code of a model from outside; empty where there is nothing to say."""
+    if run.result.examination:
+        return "\n".join(run.result.examination.advice)
     change = run.cause.change if run.cause else {}
     return " ".join(f"{key}={text(change, key)}" for key in change)
 
@@ -84,7 +91,9 @@ def advice(run: Run) -> str:
 def commands(run: Run) -> list[tuple[str, str]]:
     """Commands about a run: to make it again, and, once it has finished, to see it and to diagnose it."""
     found = [("Make it again", command_again(run.directory))]
-    if run.finished:
+    if run.finished and run.result.examination:
+        found.append(("Diagnose it", shlex.join([*PYTHON, "vae_lab.diagnose", f"run={run.directory}"])))
+    elif run.finished:
         about = f"run={run.directory}"
         found.append(("See its latent space", shlex.join([*PYTHON, "vae_lab.latents", about])))
         found.append(("Diagnose it", shlex.join([*PYTHON, "vae_lab.diagnose", about])))

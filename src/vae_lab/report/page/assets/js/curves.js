@@ -5,10 +5,13 @@ const MANY = 60; // lines that are drawn a pixel wide: a browser draws those sev
 const spreadsKept = new Map();
 const curvesPanel = { name: 0, log: false, chart: null };
 
-/** Build what chooses among the curves. */
+/** Build what chooses among the curves; models that were trained elsewhere have none. */
 function buildCurves() {
   const names = page.curves.names;
-  if (!names.length) return;
+  if (!names.length) {
+    document.getElementById("curves").hidden = page.runs.every((entry) => entry.status === "finished");
+    return;
+  }
   const options = names.map((one, i) => [i, one.title, one.group]);
   const redraw = () => drawCurves(shownRuns());
   const which = chooser("Figure", options, curvesPanel.name, (value) => {

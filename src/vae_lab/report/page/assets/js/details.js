@@ -13,7 +13,7 @@ function details(run) {
 function ending(entry) {
   const took = entry.seconds === null ? "" : `, ${readable(entry.seconds, 1)} s`;
   const rows = [["status", entry.reason ? `${entry.status}: ${entry.reason}` : entry.status], ["collapse", entry.collapse]];
-  rows.push(["length", `${entry.steps} steps${took}, seed ${entry.seed}`]);
+  if (entry.steps) rows.push(["length", `${entry.steps} steps${took}, seed ${entry.seed}`]);
   rows.push(["directory", element("a", { href: `${entry.folder}/` }, entry.name)]);
   return [element("h4", {}, "How it ended"), list(rows)];
 }

@@ -1,0 +1,47 @@
+"""The networks behind a person's functions: to bring them into evaluation mode, and to know their device."""
+
+import inspect
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import Any
+
+import torch
+from torch import nn
+
+
+def modules_behind(functions: Iterable[Callable[..., Any] | None]) -> nn.ModuleList:
+    """The modules that functions are, belong to, or name: a method's own, those of a closure, and global ones.
+
+    Example:
+        >>> network = nn.Linear(2, 3)
+        >>> len(modules_behind([network.forward, lambda x: network(x)]))
+        1
+    """
+    found = {id(module): module for function in functions if function is not None for module in search(function)}
+    return nn.ModuleList(found.values())
+
+
+def search(function: Any) -> Iterator[nn.Module]:
+    """The modules behind one function."""
+    if isinstance(function, nn.Module):
+        yield function
+    elif isinstance(function, partial):
+        for part in (function.func, *function.args, *function.keywords.values()):
+            yield from search(part)
+    elif inspect.ismethod(function):
+        yield from search(function.__self__)
+    elif inspect.isfunction(function):
+        named = inspect.getclosurevars(function)
+        held = (*named.nonlocals.values(), *named.globals.values(), *(function.__defaults__ or ()))
+        yield from (module for module in held if isinstance(module, nn.Module))
+        yield from (own for method in held if inspect.ismethod(method) for own in search(method))
+
+
+def place_of(modules: nn.Module) -> torch.device:
+    """The device of the first parameter; the CPU where there is none."""
+    return next((parameter.device for parameter in modules.parameters()), torch.device("cpu"))
+
+
+def precision_of(modules: nn.Module) -> torch.dtype | None:
+    """The type of the first floating parameter, None where there is none."""
+    return next((p.dtype for p in modules.parameters() if p.is_floating_point()), None)
