@@ -22,17 +22,18 @@ FLOORS = [  # from the ground up: each may import those that stand before it
         "config",
         "elbo",
         "data",
+        "perceptual",
         "metrics",
         "networks",
         "models",
         "latent_space",
         "linear_theory",
     ),
-    *("figures", "gallery", "callbacks", "runs", "console", "training", "explorer", "report", "sweep"),
+    *("figures", "gallery", "callbacks", "runs", "console", "training", "explorer", "report", "exporting", "sweep"),
 ]
 DOORS = (
     *("__init__", "__main__", "cli", "diagnose", "evaluate", "explore"),
-    *("theory", "preview", "latents", "list", "dashboard", "worker", "rank"),
+    *("theory", "preview", "latents", "list", "dashboard", "export", "worker", "rank"),
 )
 FILES = sorted(PACKAGE.rglob("*.py"))
 

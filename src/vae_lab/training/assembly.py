@@ -41,7 +41,10 @@ REQUIRED = ("data", "model", "encoder", "decoder", "likelihood", "annealing", "m
 # numbers of torch's optimizers, which let NaN pass
 NONNEGATIVE = {"lr", "weight_decay", "momentum", "dampening", "eps"}
 # config groups, each of one callback or none, and their options that leave training as it is
-REMEDIES = {"annealing": "constant", "free_bits": "off", "control": "off", "inference": "joint"}
+REMEDIES = {
+    **{"annealing": "constant", "free_bits": "off", "control": "off", "inference": "joint"},
+    "perceptual": "off",
+}
 
 
 def build_model(config: Mapping[str, Any], image_shape: tuple[int, int, int]) -> tuple[VAE, list[Remedy]]:
@@ -86,6 +89,17 @@ def build_remedies(config: Mapping[str, Any]) -> dict[str, Remedy]:
     return remedies
 
 
+def prepare(config: Mapping[str, Any], model: VAE, data: ImageData) -> None:
+    """Put into the model what its loss needs and no checkpoint holds.
+
+    Raises:
+        ConfigError: for whatever does not fit, by name.
+    """
+    for group, remedy in build_remedies(config).items():
+        with naming(group):
+            remedy.prepare(model, data)
+
+
 def check_exclusive(remedies: Mapping[str, Remedy]) -> None:
     """Refuse two that each price the rate.
 
@@ -126,6 +140,7 @@ def assemble(config: Mapping[str, Any]) -> Parts:
     model, remedies = build_model(config, data.image_shape)
     check_shares(data, device_count(config))
     check_fit(data, model)
+    prepare(config, model, data)
     check_metrics(config["metrics"], remedies)
     evaluation = build_evaluation(config["metrics"], model, data)
     return Parts(data, model, remedies, evaluation, build_figures(config, model, data, evaluation))
