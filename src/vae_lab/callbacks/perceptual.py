@@ -58,7 +58,7 @@ class Perceptual(Remedy):
             raise ValueError("needs a decoder that gives a mean image, and an autoregressive one gives none")
         if model.perceptual is None:
             model.perceptual = PerceptualLoss(self.lambd)
-            model.plain_elbo = False
+            model.plain_elbo = False  # type: ignore[misc]  # of this model alone
 
     @override
     def prepare(self, model: VAE, data: ImageData) -> None:
@@ -69,4 +69,7 @@ class Perceptual(Remedy):
     def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
         super().setup(trainer, pl_module, stage)
         if stage == "fit" and pl_module.perceptual.features is None:  # a trainer of a person's own
-            self.prepare(pl_module, trainer.datamodule)
+            data = getattr(trainer, "datamodule", None)
+            if not isinstance(data, ImageData):
+                raise ValueError("Perceptual: needs trainer.fit(model, datamodule=...) with data of vae_lab")
+            self.prepare(pl_module, data)

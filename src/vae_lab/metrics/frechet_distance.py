@@ -62,6 +62,7 @@ class FDLite0(PerImage):
 
     Example:
         >>> metric = FDLite0(samples=lambda count: [], value_range=(0.0, 1.0), images=0)
+        >>> metric.update(torch.rand(4, 1, 8, 8), torch.rand(4, 1, 8, 8), torch.arange(4))
         >>> metric.compute()
         {}
     """

@@ -69,7 +69,8 @@ def classifier(data: ImageData, seed: int) -> Small:
     if train.labels is None:
         option = type(data).__name__
         raise ArgumentError("network", "classifier", f"learns the data's labels, and {option} has none; take lite0")
-    network = empty(lambda: Small(data.image_shape[0], int(train.labels.max()) + 1))
+    channels, classes = data.image_shape[0], int(train.labels.max()) + 1
+    network = empty(lambda: Small(channels, classes))
     file = file_of(data, seed)
     if file.is_file():
         network.load_state_dict(torch.load(file, map_location="cpu", weights_only=True), assign=True)

@@ -3,10 +3,12 @@
 Shapes: B batch; images are (B, C, H, W) in [0, 1]; the maps of layer l are (B, C_l, H_l, W_l).
 """
 
+from typing import Self
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
-from typing_extensions import Self, override
+from typing_extensions import override
 
 from vae_lab.checks import ArgumentError
 from vae_lab.perceptual.frozen import freeze

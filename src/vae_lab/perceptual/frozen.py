@@ -17,7 +17,8 @@ class ConvNorm(nn.Module):
 
     def __init__(self, conv: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
         super().__init__()
-        self.conv, self.norm = conv, norm
+        self.conv = conv
+        self.norm: nn.Module = norm
 
     def forward(self, x: Tensor) -> Tensor:
         h: Tensor = self.norm(self.conv(x))

@@ -63,7 +63,7 @@ def convolution(before: int, after: int, kernel: int, stride: int = 1, groups: i
 
 
 class Block(nn.Module):
-    """An inverted residual (Sandler et al. 2018) without squeeze and excitation: expand, filter each channel, project."""
+    """An inverted residual (Sandler et al. 2018), no squeeze and excitation: expand, filter each channel, project."""
 
     def __init__(self, before: int, stage: Stage, stride: int) -> None:
         super().__init__()

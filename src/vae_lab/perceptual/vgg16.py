@@ -1,4 +1,4 @@
-"""VGG16's convolutions (Simonyan & Zisserman 2015), whose weights a person brings: torchvision's file, never a download."""
+"""VGG16's convolutions (Simonyan & Zisserman 2015). Their weights are a file that a person brings: no download."""
 
 from pathlib import Path
 

@@ -72,10 +72,11 @@ def build_model(config: Mapping[str, Any], image_shape: tuple[int, int, int]) ->
         model: VAE = build(config["model"], "model", VAE, **networks, **extra)
     with naming("optimizer"):
         optimizer([nn.Parameter(torch.zeros(1))])
-    remedies = list(build_remedies(config).values())
-    for remedy in remedies:
-        remedy.install(model)
-    return model, remedies
+    remedies = build_remedies(config)
+    for group, remedy in remedies.items():
+        with naming(group):
+            remedy.install(model)
+    return model, list(remedies.values())
 
 
 def build_remedies(config: Mapping[str, Any]) -> dict[str, Remedy]:

@@ -93,10 +93,10 @@ def check_takes(asked: Mapping[str, bool], key: str, data: ImageData) -> None:
 def offers(model: VAE, data: ImageData) -> dict[str, Any]:
     """What the constructor of a metric may ask for by name.
 
-    ``latent_dim`` is D, ``image_shape`` (C, H, W), ``value_range`` the least and the largest pixel, ``data_range`` their
-    difference, ``seed`` the run's seed; ``samples`` maps a number N to N mean images of draws from the prior, in parts
-    (B, C, H, W); ``distortion`` maps z (B, D) and x (B, C, H, W) to -log p(x|z), (B,); ``log_prior`` maps z (B, D) to log p(z),
-    (B,); ``log_weights`` maps x, the images' indices (B,) and the numbers of the samples (k,) to
+    ``latent_dim`` is D, ``image_shape`` (C, H, W), ``value_range`` the least and the largest pixel, ``data_range``
+    their difference, ``seed`` the run's seed; ``samples`` maps a number N to N mean images of draws from the prior, in
+    parts (B, C, H, W); ``distortion`` maps z (B, D) and x (B, C, H, W) to -log p(x|z), (B,); ``log_prior`` maps z
+    (B, D) to log p(z), (B,); ``log_weights`` maps x, the images' indices (B,) and the numbers of the samples (k,) to
     log p(x,z) - log q(z|x), (k, B).
     """
     low, high = data.value_range
