@@ -107,11 +107,11 @@ def test_it_trains_in_half_floats(precision, compose_config, tmp_path):
 
 
 def test_what_does_not_fit_is_refused_by_name(compose_config):
-    with pytest.raises(ConfigError, match="perceptual.network=lite1: must be one of lite0, vgg16, classifier"):
+    with pytest.raises(ConfigError, match=r"perceptual.network=lite1: must be one of lite0, vgg16, classifier"):
         assemble(compose_config("perceptual=lite0", "perceptual.network=lite1"))
-    with pytest.raises(ConfigError, match="perceptual.lambd=-1"):
+    with pytest.raises(ConfigError, match=r"perceptual.lambd=-1"):
         assemble(compose_config(*TERM, "perceptual.lambd=-1"))
-    with pytest.raises(ConfigError, match="perceptual: needs a decoder that gives a mean image"):
+    with pytest.raises(ConfigError, match=r"perceptual.network=classifier: needs a decoder that gives a mean image"):
         assemble(compose_config(*TERM, "decoder=pixelcnn"))
     with pytest.raises(ConfigError, match=r"perceptual.network=classifier: needs pixels in \[0, 1\]"):
         assemble(compose_config(*TERM, "data=gaussian", "likelihood=gaussian"))

@@ -15,7 +15,7 @@ def no_cache(monkeypatch, tmp_path):
 def test_a_missing_file_says_where_to_get_it_and_where_to_put_it(no_cache):
     with pytest.raises(ValueError, match=r"(?s)no file .*vgg16-397923af.pth; get https://.*perceptual.weights=FILE"):
         features_for("vgg16", Wanted(), Digits())
-    with pytest.raises(ValueError, match="weights=mine.pth: no file mine.pth"):
+    with pytest.raises(ValueError, match=r"weights=mine.pth: no file mine.pth"):
         features_for("vgg16", Wanted(weights="mine.pth"), Digits())
 
 

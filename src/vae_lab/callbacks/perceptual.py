@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from typing_extensions import override
 
 from vae_lab.callbacks.remedy import Remedy
-from vae_lab.checks import choice, flag, integer, number
+from vae_lab.checks import ArgumentError, choice, flag, integer, number
 from vae_lab.data import ImageData
 from vae_lab.models import VAE
 from vae_lab.perceptual import NETWORKS, PerceptualLoss, Wanted, features_for
@@ -55,7 +55,8 @@ class Perceptual(Remedy):
     def install(self, model: VAE) -> None:
         super().install(model)
         if model.autoregressive:
-            raise ValueError("needs a decoder that gives a mean image, and an autoregressive one gives none")
+            allowed = "needs a decoder that gives a mean image; an autoregressive one gives none"
+            raise ArgumentError("network", self.network, allowed)
         if model.perceptual is None:
             model.perceptual = PerceptualLoss(self.lambd)
             model.plain_elbo = False  # type: ignore[misc]  # of this model alone
