@@ -17,7 +17,8 @@ class Perceptual(Remedy):
     loss = ... + λ · mean_b d( mean image of p(x_b|z_b), x_b )
 
     with ``vae_lab.perceptual.distance`` as d. Rate, distortion and ELBO stay the true ones; d is logged as
-    ``perceptual``.
+    ``perceptual``. The network is frozen and lies in no checkpoint, which names it by these arguments. In mixed
+    precision the term is computed in full, as the whole objective is.
 
     Args:
         network: ``lite0``, ``vgg16`` or ``classifier``.

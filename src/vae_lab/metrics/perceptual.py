@@ -34,8 +34,8 @@ class PerceptualDistance(Metric):
 
     @classmethod
     def applies(cls, model: Any, image_shape: tuple[int, int, int]) -> bool:
-        """Whether the loss has such a term."""
-        return model.perceptual is not None
+        """Whether the loss has such a term, and its features are there."""
+        return model.perceptual is not None and model.perceptual.features is not None
 
     def update(self, extra: Mapping[str, Tensor], x: Tensor) -> None:
         self.total += extra["perceptual"].double() * len(x)
