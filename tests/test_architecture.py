@@ -22,6 +22,7 @@ FLOORS = [  # from the ground up: each may import those that stand before it
         "config",
         "elbo",
         "data",
+        "perceptual",
         "metrics",
         "networks",
         "functional",
@@ -29,11 +30,11 @@ FLOORS = [  # from the ground up: each may import those that stand before it
         "latent_space",
         "linear_theory",
     ),
-    *("figures", "gallery", "callbacks", "runs", "console", "training", "explorer", "report", "examination", "sweep"),
-    "retraining",
+    *("figures", "gallery", "callbacks", "runs", "console", "training", "explorer", "report", "examination", "exporting"),
+    *("sweep", "retraining"),
 ]
 DOORS = (
-    *("__init__", "__main__", "cli", "diagnose", "evaluate", "examine", "explore"),
+    *("__init__", "__main__", "cli", "diagnose", "evaluate", "examine", "explore", "export"),
     *("theory", "preview", "latents", "list", "dashboard", "worker", "rank", "probe", "cure"),
 )
 FILES = sorted(PACKAGE.rglob("*.py"))

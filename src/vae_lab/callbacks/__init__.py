@@ -10,6 +10,7 @@ from vae_lab.callbacks.free_bits import FreeBits
 from vae_lab.callbacks.interruption import Interruption
 from vae_lab.callbacks.kl_annealing import KLAnnealing
 from vae_lab.callbacks.nonfinite_loss import Diverged, NonFiniteLoss
+from vae_lab.callbacks.perceptual import Perceptual
 from vae_lab.callbacks.progress import StepProgress
 from vae_lab.callbacks.remedy import Remedy, Scheduled
 from vae_lab.callbacks.training_curves import TrainingCurves
@@ -26,6 +27,7 @@ __all__ = [
     "Interruption",
     "KLAnnealing",
     "NonFiniteLoss",
+    "Perceptual",
     "Remedy",
     "Scheduled",
     "StepProgress",

@@ -18,7 +18,7 @@ from vae_lab.models import VAE, Output
 RECONSTRUCTION = ("reconstruction", "preds")  # the mean image of p(x|z); the second name is torchmetrics'
 KNOWN = (
     *("x", "indices", "labels", "factors"),  # the batch
-    *("loss", "mean", "stddev", "z", "params", "distortion", "rate", "noise"),  # the model's pass
+    *("loss", "extra", "mean", "stddev", "z", "params", "distortion", "rate", "noise"),  # the model's pass
     *("target", *RECONSTRUCTION),  # target: x, by torchmetrics' name
 )
 
@@ -80,7 +80,8 @@ class Evaluation(Callback):
     def update(self, split: str, model: VAE, output: Output, batch: Any, batch_idx: int) -> None:
         """Take one batch into account."""
         terms = output.terms
-        known = as_batch(batch, batch_idx)._asdict() | {"loss": output.loss, **terms._asdict(), "target": terms.x}
+        known = as_batch(batch, batch_idx)._asdict() | terms._asdict()
+        known |= {"loss": output.loss, "extra": output.extra, "target": terms.x}
         if self.reconstructs[split]:
             known |= dict.fromkeys(RECONSTRUCTION, model.likelihood(terms.params).mean)
         self.metrics[split].update(**known)

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from vae_lab.callbacks.intervals import is_logged
+from vae_lab.data import ImageData
 from vae_lab.elbo.penalties import Penalty
 from vae_lab.elbo.schedules import Schedule
 from vae_lab.models import RateCost
@@ -68,6 +69,13 @@ class Remedy(Callback):
                 raise ValueError(f"{remedy}: cannot act on {module}, which has no {place}; {needed}")
         if self.penalty is not None:
             model.penalty = self.penalty
+
+    def prepare(self, model: VAE, data: ImageData) -> None:
+        """Put in what it makes of the data, and what no checkpoint holds, before the model's loss is asked for.
+
+        Raises:
+            ValueError: when the data do not fit.
+        """
 
     @override
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:

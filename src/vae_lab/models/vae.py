@@ -21,6 +21,7 @@ from vae_lab.elbo.priors import Prior, StandardNormal
 from vae_lab.elbo.schedules import NO_DECAY, Decay
 from vae_lab.models.rate_cost import RateCost
 from vae_lab.networks.pixel_sampling import sample_pixels
+from vae_lab.perceptual import PerceptualLoss
 
 
 class Terms(NamedTuple):
@@ -51,7 +52,8 @@ class VAE(RateCost, LightningModule):
 
     with means over the batch of all processes. kl_weight · penalty(rate) is its ``RateCost``: kl_weight in [0, 1]
     belongs to KL annealing, the penalty to free bits and their like; without them, and with the rate weight of 1 that
-    it has here, the loss is the negative ELBO. It is a pure function of parameters, buffers, images and noise.
+    it has here, the loss is the negative ELBO. It is a pure function of parameters, buffers, images and noise. Where a
+    callback has put it in, λ times a ``perceptual`` distance of the mean images is added.
 
     A variant says what differs: ``rate_weight``, ``posterior``, the prior, or a further term of ``objective``. What
     diagnosis, theory and reports need to know of it, it declares:
@@ -122,6 +124,7 @@ class VAE(RateCost, LightningModule):
         self.autoregressive = bool(getattr(decoder, "autoregressive", False))
         self.prior: Prior = prior or StandardNormal()
         self.sampling_prior: Prior | None = None  # where ``sample`` does not draw from the prior itself
+        self.perceptual: PerceptualLoss | None = None  # a further term, where there is one
         self.optimizer, self.seed = optimizer, seed
         self.distortion_reduction = choice("distortion_reduction", distortion_reduction, ("sum", "mean"))
         self.lr_decay = lr_decay
@@ -154,7 +157,11 @@ class VAE(RateCost, LightningModule):
         """
         pixels = terms.x[0].numel() if self.distortion_reduction == "mean" else 1
         rate_term = self.rate_weight() * self.rate_cost(terms.rate)
-        return batch_mean(terms.distortion / pixels) + rate_term, {}
+        loss = batch_mean(terms.distortion / pixels) + rate_term
+        if self.perceptual is None or self.perceptual.features is None:
+            return loss, {}
+        distance = batch_mean(self.perceptual(self.likelihood(terms.params).mean, terms.x))
+        return loss + self.perceptual.lambd * distance, {"perceptual": distance}
 
     def forward(self, x: Tensor, noise: Tensor) -> Output:
         """Compute loss and terms of the images x (B, C, H, W) with the standard normal noise (S, B, D)."""

@@ -30,17 +30,23 @@ FIGURES = {
     "active units": Shown("active_units", 6, digits=0),
     "shuffle gap": Shown("shuffle_gap", 2),
     "linear KL": Shown("linear_rate", 7),
+    "perceptual": Shown("perceptual", 10, digits=3),
+    "sharpness": Shown("sharpness", 11),
+    "sample sharpness": Shown("sharpness_samples", 12),
+    "FD-lite0": Shown("fd_lite0", 13, digits=1),
 }
 
 BOUNDS = {"MI": "≥ ", "prior gap": "≤ "}  # where the mutual information is near its ceiling
-OPTIONAL = ("floor", "linear KL")  # columns that most sweeps have nothing for
+OPTIONAL = ("floor", "linear KL", "perceptual", "FD-lite0")  # columns that most sweeps have nothing for
+BESIDE = {"sharpness": "FD-lite0", "sample sharpness": "FD-lite0"}  # columns that stand where another one does
 COMPARABLE = ("bits/dim",)  # columns that say nothing unless all runs have them
 
 
 def figures_of(runs: Iterable[Run]) -> dict[str, Shown]:
     """The figures of a table by heading.
 
-    The floor and the linear prediction stand only where a run has one, bits per dimension only where all have them.
+    The floor, the linear prediction and the perceptual figures stand only where a run has one, the sharpness only
+    beside a Fréchet distance, bits per dimension only where all have them.
     None stands where no run finished.
     """
     finished = [run for run in runs if run.finished]
@@ -48,8 +54,9 @@ def figures_of(runs: Iterable[Run]) -> dict[str, Shown]:
         return {}
 
     def stands(title: str, name: str) -> bool:
-        has = [run.figure(name) is not None for run in finished]
-        return any(has) if title in OPTIONAL else all(has) if title in COMPARABLE else True
+        asked = FIGURES[BESIDE[title]].name if title in BESIDE else name
+        has = [run.figure(asked) is not None for run in finished]
+        return any(has) if title in OPTIONAL or title in BESIDE else all(has) if title in COMPARABLE else True
 
     return {title: shown for title, shown in FIGURES.items() if stands(title, shown.name)}
 

@@ -41,7 +41,10 @@ REQUIRED = ("data", "model", "encoder", "decoder", "likelihood", "annealing", "m
 # numbers of torch's optimizers, which let NaN pass
 NONNEGATIVE = {"lr", "weight_decay", "momentum", "dampening", "eps"}
 # config groups, each of one callback or none, and their options that leave training as it is
-REMEDIES = {"annealing": "constant", "free_bits": "off", "control": "off", "inference": "joint"}
+REMEDIES = {
+    **{"annealing": "constant", "free_bits": "off", "control": "off", "inference": "joint"},
+    "perceptual": "off",
+}
 
 
 def build_model(config: Mapping[str, Any], image_shape: tuple[int, int, int]) -> tuple[VAE, list[Remedy]]:
@@ -69,10 +72,11 @@ def build_model(config: Mapping[str, Any], image_shape: tuple[int, int, int]) ->
         model: VAE = build(config["model"], "model", VAE, **networks, **extra)
     with naming("optimizer"):
         optimizer([nn.Parameter(torch.zeros(1))])
-    remedies = list(build_remedies(config).values())
-    for remedy in remedies:
-        remedy.install(model)
-    return model, remedies
+    remedies = build_remedies(config)
+    for group, remedy in remedies.items():
+        with naming(group):
+            remedy.install(model)
+    return model, list(remedies.values())
 
 
 def build_remedies(config: Mapping[str, Any]) -> dict[str, Remedy]:
@@ -84,6 +88,17 @@ def build_remedies(config: Mapping[str, Any]) -> dict[str, Remedy]:
     remedies = {group: build(config[group], group, Remedy) for group in REMEDIES if config.get(group)}
     check_exclusive(remedies)
     return remedies
+
+
+def prepare(config: Mapping[str, Any], model: VAE, data: ImageData) -> None:
+    """Put into the model what its loss needs and no checkpoint holds.
+
+    Raises:
+        ConfigError: for whatever does not fit, by name.
+    """
+    for group, remedy in build_remedies(config).items():
+        with naming(group):
+            remedy.prepare(model, data)
 
 
 def check_exclusive(remedies: Mapping[str, Remedy]) -> None:
@@ -126,6 +141,7 @@ def assemble(config: Mapping[str, Any]) -> Parts:
     model, remedies = build_model(config, data.image_shape)
     check_shares(data, device_count(config))
     check_fit(data, model)
+    prepare(config, model, data)
     check_metrics(config["metrics"], remedies)
     evaluation = build_evaluation(config["metrics"], model, data)
     return Parts(data, model, remedies, evaluation, build_figures(config, model, data, evaluation))

@@ -13,6 +13,7 @@ from vae_lab.checks import ArgumentError
 from vae_lab.runs.find import find_run
 from vae_lab.runs.names import CHECKPOINTS
 from vae_lab.runs.result import Result
+from vae_lab.training.weights import SUFFIX, WEIGHTS, read_weights
 
 if TYPE_CHECKING:
     from vae_lab.data import ImageData
@@ -29,7 +30,7 @@ def recipe_of(config: Mapping[str, Any], image_shape: tuple[int, int, int]) -> d
 
 
 def checkpoint_of(path: str | Path) -> Path:
-    """The checkpoint that a person means: a file, a run directory, or ``latest``.
+    """The checkpoint that a person means: a file, a run directory, an exported folder, or ``latest``.
 
     Raises:
         ArgumentError: when there is none.
@@ -37,6 +38,8 @@ def checkpoint_of(path: str | Path) -> Path:
     file = Path(path).expanduser()
     if file.is_file():
         return file
+    if (file / WEIGHTS).is_file():
+        return file / WEIGHTS
     run = find_run(str(path))
     result = Result.read(run)
     found = run / CHECKPOINTS / (result.checkpoint or "last.ckpt")
@@ -52,9 +55,7 @@ def read_checkpoint(file: Path) -> dict[str, Any]:
         ArgumentError: when it is truncated, holds anything else, or was not written by this vae_lab.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Detected pickle protocol", UserWarning)  # what it holds is refused below
-            content = torch.load(file, map_location="cpu", weights_only=True)
+        content = read_weights(file) if file.suffix == SUFFIX else unpickled(file)
     except pickle.UnpicklingError as error:
         problem = "refused, it holds more than tensors and primitives or is no checkpoint"
         raise ArgumentError("path", file, problem) from error
@@ -72,6 +73,13 @@ def read_checkpoint(file: Path) -> dict[str, Any]:
     if missing := lacking(content):
         raise ArgumentError("path", file, f"lacks {', '.join(missing)}: it is damaged, or of another vae_lab")
     return dict(content)
+
+
+def unpickled(file: Path) -> Any:
+    """What a checkpoint of torch holds; tensors and primitives only."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Detected pickle protocol", UserWarning)  # what it holds is refused by torch
+        return torch.load(file, map_location="cpu", weights_only=True)
 
 
 def lacking(content: Mapping[str, Any]) -> list[str]:
@@ -108,10 +116,11 @@ def load(
 ) -> "VAE | tuple[VAE, ImageData]":
     """Return the trained model of a run directory or checkpoint, or of the ``latest`` run, in evaluation mode.
 
-    It has the precision that it was trained in; what it encodes and decodes may have any.
+    It has the precision that it was trained in; what it encodes and decodes may have any. Of a perceptual term it has
+    λ and not the features, so that its loss is the one without that term.
 
     Args:
-        path: a run directory, a checkpoint file, or ``latest``.
+        path: a run directory, a checkpoint, a ``.safetensors`` file or the folder that has it, or ``latest``.
         device: where to put it.
         allow: modules of your own that its networks come from; they are imported.
         with_data: return the run's data too, read anew: ``(model, data)``.

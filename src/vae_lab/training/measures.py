@@ -1,6 +1,7 @@
 """From the config's ``metrics`` to what measures a model: which apply, and what each is given."""
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from inspect import signature
 from typing import Any
@@ -92,21 +93,32 @@ def check_takes(asked: Mapping[str, bool], key: str, data: ImageData) -> None:
 def offers(model: VAE, data: ImageData) -> dict[str, Any]:
     """What the constructor of a metric may ask for by name.
 
-    ``latent_dim`` is D, ``image_shape`` (C, H, W), ``data_range`` the largest minus the least pixel, ``seed`` the run's
-    seed; ``distortion`` maps z (B, D) and x (B, C, H, W) to -log p(x|z), (B,); ``log_prior`` maps z (B, D) to log p(z),
-    (B,); ``log_weights`` maps x, the images' indices (B,) and the numbers of the samples (k,) to
+    ``latent_dim`` is D, ``image_shape`` (C, H, W), ``value_range`` the least and the largest pixel, ``data_range``
+    their difference, ``seed`` the run's seed; ``samples`` maps a number N to N mean images of draws from the prior, in
+    parts (B, C, H, W); ``distortion`` maps z (B, D) and x (B, C, H, W) to -log p(x|z), (B,); ``log_prior`` maps z
+    (B, D) to log p(z), (B,); ``log_weights`` maps x, the images' indices (B,) and the numbers of the samples (k,) to
     log p(x,z) - log q(z|x), (k, B).
     """
     low, high = data.value_range
     return {
         "latent_dim": model.latent_dim,
         "image_shape": data.image_shape,
+        "value_range": (low, high),
         "data_range": max(high - low, 1e-6),
         "seed": model.seed,
+        "samples": partial(samples, model, math.prod(data.image_shape)),
         "distortion": partial(distortion, model),
         "log_prior": partial(log_prior, model),
         "log_weights": partial(log_weights, model),
     }
+
+
+def samples(model: VAE, pixels: int, count: int) -> Iterator[Tensor]:
+    """``count`` images that the model draws, about ``MAX_VALUES`` pixels at a time; the same for every run."""
+    size = max(MAX_VALUES // pixels, 1)
+    for part, start in enumerate(range(0, count, size)):
+        with torch.no_grad():
+            yield model.sample(min(size, count - start), seed=part)
 
 
 def distortion(model: VAE, z: Tensor, x: Tensor) -> Tensor:
