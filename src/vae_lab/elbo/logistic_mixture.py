@@ -53,8 +53,8 @@ class LogisticMixture(Distribution):
         """Log mass (B,) of images (B, C, H, W)."""
         channels = list(value.unbind(1))
         parts = [self.component(c, channels).log_prob(x[:, None]) for c, x in enumerate(channels)]
-        log_mass: Tensor = (torch.stack(parts).sum(0) + self.log_weight).logsumexp(1)
-        return log_mass.flatten(1).sum(1)
+        log_mass: Tensor = (sum(parts) + self.log_weight).logsumexp(1).flatten(1).sum(1)
+        return log_mass
 
     @property
     def mean(self) -> Tensor:
@@ -62,7 +62,8 @@ class LogisticMixture(Distribution):
         means: list[Tensor] = []
         for c in range(self.channels):
             means.append(self.component(c, means).mean)
-        return (torch.stack(means, 1) * self.log_weight.exp()[:, None]).sum(2)
+        mean: Tensor = (torch.stack(means, 1) * self.log_weight.exp()[:, None]).sum(2)
+        return mean
 
     def icdf(self, value: Tensor) -> Tensor:
         """Pixels at probabilities (B, C, H, W) in (0, 1), each channel's given those before it: (B, C, H, W)."""
