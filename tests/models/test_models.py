@@ -10,7 +10,7 @@ from torch._dynamo.testing import CompileCounterWithBackend
 from vae_lab.elbo.controllers import Adaptive
 from vae_lab.elbo.likelihoods import Bernoulli, Gaussian
 from vae_lab.elbo.penalties import CapacityPenalty, ControlledPenalty, FreeBitsPenalty, PlainPenalty
-from vae_lab.models import BNVAE, VAE, BetaVAE, DeltaVAE, InfoVAE
+from vae_lab.models import BNVAE, DIPVAE, VAE, BetaTCVAE, BetaVAE, DeltaVAE, FactorVAE, InfoVAE
 from vae_lab.networks import MLPDecoder, MLPEncoder, PixelCNN, StyleDecoder
 
 IMAGE, D, B = (1, 3, 2), 4, 8
@@ -53,6 +53,10 @@ VARIANTS = {
     "pixelcnn": lambda: BetaVAE(beta=4.0, **parts() | pixelcnn()),
     "pixelcnn_gaussian": lambda: VAE(**parts(Gaussian) | pixelcnn(features=0, skip=False)),
     "style": lambda: VAE(**parts() | style()),
+    "beta_tcvae": lambda: BetaTCVAE(beta=3.0, **parts()),
+    "dip_one": lambda: DIPVAE(offdiagonal=2.0, diagonal=3.0, version="I", **parts()),
+    "dip_two": lambda: DIPVAE(offdiagonal=2.0, diagonal=3.0, **parts()),
+    "factor_vae": lambda: FactorVAE(gamma=3.0, hidden=8, layers=2, **parts()),
 }
 PENALTIES = {
     "plain": PlainPenalty,
@@ -79,6 +83,10 @@ COEFFICIENTS = {
     "pixelcnn": {"kl_weight", "beta"},
     "pixelcnn_gaussian": {"kl_weight", "likelihood.log_variance"},
     "style": {"kl_weight"},
+    "beta_tcvae": {"kl_weight", "beta"},
+    "dip_one": {"kl_weight", "offdiagonal", "diagonal"},
+    "dip_two": {"kl_weight", "offdiagonal", "diagonal"},
+    "factor_vae": {"kl_weight", "gamma"},
 }
 every_variant = pytest.mark.parametrize("variant", VARIANTS)
 every_penalty = pytest.mark.parametrize("penalty", PENALTIES)
@@ -231,6 +239,8 @@ def test_gradient_is_that_of_the_loss(variant, penalty):
     model = make(variant, penalty).double()
     if model.sampling_prior is not None:  # it learns beside the loss, whose value does not hold it
         model.sampling_prior.requires_grad_(False)
+    if variant == "factor_vae":
+        model.discriminator.requires_grad_(False)
     x, noise = (part.double() for part in batch(model))
     trained = [p for p in model.parameters() if p.requires_grad]
     directions = [torch.randn(p.shape, dtype=p.dtype) for p in trained]
@@ -373,6 +383,9 @@ TRAITS = {  # plain_elbo, rate_weight_key, holds_rate, batchwise_terms
     DeltaVAE: (False, None, True, ""),
     InfoVAE: (False, None, False, "MMD"),
     BNVAE: (False, None, True, "BN statistics"),
+    BetaTCVAE: (False, None, False, "total correlation"),
+    DIPVAE: (False, None, False, "covariance of the posteriors"),
+    FactorVAE: (False, None, False, ""),
 }
 
 
