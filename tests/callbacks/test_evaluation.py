@@ -146,7 +146,7 @@ def tensors_of(rows):
 
 @pytest.mark.parametrize("split", ["val", "test"])
 def test_nothing_of_a_pass_is_kept(split):
-    gap = ShuffleGap(lambda z, x: z.sum(1))
+    gap = ShuffleGap(lambda z, x, indices=None: z.sum(1))
     metrics = {"gap": gap, "information": MutualInformation(), "units": ActiveUnits(), "elbo": RateDistortion(D)}
     evaluation = Evaluation(**{"val": {}, "test": {}, split: metrics})
     gc.collect()

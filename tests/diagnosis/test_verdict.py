@@ -146,7 +146,7 @@ def measured(model):
         "rate": RateDistortion(D),
         "active": ActiveUnits(),
         "mi": MutualInformation(),
-        "gap": ShuffleGap(lambda z, x: -model.likelihood.log_prob(model.decoder(z), x)),
+        "gap": ShuffleGap(lambda z, x, indices=None: -model.likelihood.log_prob(model.decoder(z), x)),
     }
     for indices in torch.arange(N).split(250):
         part = x[indices]

@@ -14,12 +14,12 @@ def randn(*shape, seed):
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=FLOAT)
 
 
-def squared(z, x):
+def squared(z, x, indices=None):
     """The decoder whose pixels are the latents, with unit variance and no constant."""
     return 0.5 * (x.flatten(1) - z).square().sum(1)
 
 
-def first_only(z, x):
+def first_only(z, x, indices=None):
     return 0.5 * (x.flatten(1)[:, 0] - z[:, 0]).square()
 
 
@@ -39,7 +39,7 @@ def images(z):
 
 def test_decoder_that_ignores_z_has_no_gap():
     z = 30 * randn(200, 3, seed=0)
-    figures = measured(lambda z, x: x.flatten(1).square().sum(1), images(z), z)
+    figures = measured(lambda z, x, indices=None: x.flatten(1).square().sum(1), images(z), z)
     for name in ("shuffle_gap", "shuffle_gap_se", "shuffle_gap_dim", "shuffle_gap_dim_se"):
         assert figures[name].count_nonzero() == 0, name
 
@@ -92,7 +92,7 @@ def test_a_dimension_with_one_posterior_for_all_images_is_settled_without_decodi
     z = randn(300, 3, seed=11)
     calls = []
 
-    def decoder(z, x):
+    def decoder(z, x, indices=None):
         calls.append(len(z))
         return 0.5 * (x.flatten(1) - z).square().sum(1)
 
@@ -130,7 +130,7 @@ def test_the_images_of_single_dimensions_are_spread_over_a_sorted_split():
 
 def test_nothing_keeps_its_own_latent():
     z = torch.arange(50, dtype=FLOAT)[:, None]
-    figures = measured(lambda z, x: (z[:, 0] == x[:, 0, 0, 0]).double(), images(z), z)
+    figures = measured(lambda z, x, indices=None: (z[:, 0] == x[:, 0, 0, 0]).double(), images(z), z)
     assert figures["shuffle_gap"] == -1  # each image is its own partner before, none is after
     assert figures["shuffle_gap_se"] == 0
 

@@ -10,8 +10,8 @@ from torch._dynamo.testing import CompileCounterWithBackend
 from vae_lab.elbo.controllers import Adaptive
 from vae_lab.elbo.likelihoods import Bernoulli, Gaussian
 from vae_lab.elbo.penalties import CapacityPenalty, ControlledPenalty, FreeBitsPenalty, PlainPenalty
-from vae_lab.models import BNVAE, VAE, BetaVAE, DeltaVAE, InfoVAE
-from vae_lab.networks import MLPDecoder, MLPEncoder, PixelCNN
+from vae_lab.models import BNVAE, DIPVAE, VAE, BetaTCVAE, BetaVAE, DeltaVAE, FactorVAE, InfoVAE
+from vae_lab.networks import MLPDecoder, MLPEncoder, PixelCNN, StyleDecoder
 
 IMAGE, D, B = (1, 3, 2), 4, 8
 
@@ -27,6 +27,13 @@ def parts(likelihood=Bernoulli):
 
 def pixelcnn(**options):
     return {"decoder": PixelCNN(IMAGE, D, channels=4, receptive_field=2, reach=1, **options)}
+
+
+def style():
+    decoder = StyleDecoder(IMAGE, D, channels=[4, 4], style=8, mapping_layers=1)
+    for layer in decoder.layers:
+        torch.nn.init.constant_(layer.strength, 0.3)  # starts at 0, where the noise does nothing
+    return {"decoder": decoder}
 
 
 def learned_gaussian():
@@ -45,6 +52,11 @@ VARIANTS = {
     "bn": lambda: BNVAE(gamma=0.6, **parts()),
     "pixelcnn": lambda: BetaVAE(beta=4.0, **parts() | pixelcnn()),
     "pixelcnn_gaussian": lambda: VAE(**parts(Gaussian) | pixelcnn(features=0, skip=False)),
+    "style": lambda: VAE(**parts() | style()),
+    "beta_tcvae": lambda: BetaTCVAE(beta=3.0, **parts()),
+    "dip_one": lambda: DIPVAE(offdiagonal=2.0, diagonal=3.0, version="I", **parts()),
+    "dip_two": lambda: DIPVAE(offdiagonal=2.0, diagonal=3.0, **parts()),
+    "factor_vae": lambda: FactorVAE(gamma=3.0, hidden=8, layers=2, **parts()),
 }
 PENALTIES = {
     "plain": PlainPenalty,
@@ -70,6 +82,11 @@ COEFFICIENTS = {
     "bn": {"kl_weight", "gamma"},
     "pixelcnn": {"kl_weight", "beta"},
     "pixelcnn_gaussian": {"kl_weight", "likelihood.log_variance"},
+    "style": {"kl_weight"},
+    "beta_tcvae": {"kl_weight", "beta"},
+    "dip_one": {"kl_weight", "offdiagonal", "diagonal"},
+    "dip_two": {"kl_weight", "offdiagonal", "diagonal"},
+    "factor_vae": {"kl_weight", "gamma"},
 }
 every_variant = pytest.mark.parametrize("variant", VARIANTS)
 every_penalty = pytest.mark.parametrize("penalty", PENALTIES)
@@ -110,8 +127,9 @@ def test_z_is_the_first_noise_stream_at_mean_and_stddev(variant):
     x, noise = batch(model)
     output = model(x, noise)
     torch.testing.assert_close(output.terms.z, output.terms.mean + output.terms.stddev * noise[0])
-    torch.testing.assert_close(output.terms.distortion, -model.likelihood.log_prob(model.predict(output.terms.z, x), x))
-    torch.testing.assert_close(output.terms.params, model.predict(output.terms.z, x))
+    params = model.predict(output.terms.z, x, model.decoder_noise(noise))
+    torch.testing.assert_close(output.terms.distortion, -model.likelihood.log_prob(params, x))
+    torch.testing.assert_close(output.terms.params, params)
 
 
 @every_variant
@@ -221,6 +239,8 @@ def test_gradient_is_that_of_the_loss(variant, penalty):
     model = make(variant, penalty).double()
     if model.sampling_prior is not None:  # it learns beside the loss, whose value does not hold it
         model.sampling_prior.requires_grad_(False)
+    if variant == "factor_vae":
+        model.discriminator.requires_grad_(False)
     x, noise = (part.double() for part in batch(model))
     trained = [p for p in model.parameters() if p.requires_grad]
     directions = [torch.randn(p.shape, dtype=p.dtype) for p in trained]
@@ -276,7 +296,8 @@ def test_using_a_trained_model(variant):
     with torch.no_grad():
         q = model.encode(x)
         assert q.batch_shape == (B, D)
-        expected = model.decode(q.mean) if model.autoregressive else model.likelihood(model.decoder(q.mean)).mean
+        own = model.autoregressive or model.noise_size
+        expected = model.decode(q.mean) if own else model.likelihood(model.decoder(q.mean)).mean
         torch.testing.assert_close(model.reconstruct(x), expected)
         assert model.sample(5, seed=1).shape == (5, *IMAGE)
         assert torch.equal(model.sample(5, seed=1), model.sample(5, seed=1))
@@ -337,12 +358,13 @@ def test_log_weights_average_to_the_elbo(variant):
     """E[ log p(x,z) - log q(z|x) ] over the posterior is minus distortion and rate, both averaged over fresh noise."""
     model = make(variant).double().eval()
     x = batch(model)[0].double()[:2]
-    noise = torch.randn(4000, 2, D, dtype=torch.float64)
+    noise = torch.randn(4000, 2, D + model.noise_size, dtype=torch.float64)
     with torch.no_grad():
         samples = model.log_weights(x, noise)
         mean, stddev = model.posterior(x)
         images = x.expand(len(noise), *x.shape).flatten(0, 1)
-        params = model.predict((mean + stddev * noise).flatten(0, 1), images)
+        z, of_decoder = mean + stddev * noise[..., :D], noise[..., D:]
+        params = model.predict(z.flatten(0, 1), images, of_decoder.flatten(0, 1))
         distortion = -model.likelihood.log_prob(params, images).view(-1, 2)
         expected = -distortion.mean(0) - model.prior.rate(mean, stddev).sum(1)
         error = (samples + distortion).std(0) / len(samples) ** 0.5
@@ -361,6 +383,9 @@ TRAITS = {  # plain_elbo, rate_weight_key, holds_rate, batchwise_terms
     DeltaVAE: (False, None, True, ""),
     InfoVAE: (False, None, False, "MMD"),
     BNVAE: (False, None, True, "BN statistics"),
+    BetaTCVAE: (False, None, False, "total correlation"),
+    DIPVAE: (False, None, False, "covariance of the posteriors"),
+    FactorVAE: (False, None, False, ""),
 }
 
 

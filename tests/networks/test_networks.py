@@ -3,12 +3,13 @@
 import pytest
 import torch
 
-from vae_lab.networks import ConvDecoder, ConvEncoder, MLPDecoder, MLPEncoder
+from vae_lab.networks import ConvDecoder, ConvEncoder, MLPDecoder, MLPEncoder, ResNetDecoder, ResNetEncoder
 
 PAIRS = {
     "mlp": lambda shape, d: (MLPEncoder(shape, d, hidden=[16, 8]), MLPDecoder(shape, d, hidden=[8, 16])),
     "linear": lambda shape, d: (MLPEncoder(shape, d, hidden=[]), MLPDecoder(shape, d, hidden=[])),
     "conv": lambda shape, d: (ConvEncoder(shape, d, [4, 6], hidden=12), ConvDecoder(shape, d, [4, 6], hidden=12)),
+    "resnet": lambda shape, d: (ResNetEncoder(shape, d, [4, 6]), ResNetDecoder(shape, d, [4, 6])),
 }
 
 

@@ -199,6 +199,61 @@ def test_masses_of_all_images_of_three_levels_sum_to_one():
     assert log_prob.logsumexp(0).item() == pytest.approx(0, abs=1e-12)
 
 
+def colour(height, width, channels=3, seed=0, **options):
+    """A colour model with random weights, its z and two images, float64."""
+    torch.manual_seed(seed)
+    size = {"channels": 8, "receptive_field": 2, "reach": 1}
+    model = PixelCNN((channels, height, width), D, **size, **options).double()
+    for parameter in model.parameters():
+        nn.init.normal_(parameter, std=0.5)
+    return model, torch.randn(2, D).double(), torch.rand(2, channels, height, width).double()
+
+
+@pytest.mark.parametrize("channels", [2, 3])
+def test_colours_are_read_in_order(channels):
+    """By gradients: a channel of a pixel reads all channels of the pixels before, and of its own those before it."""
+    height, width = 4, 5
+    slope = 0
+    for seed in range(3):
+        model, z, x = colour(height, width, channels, seed)
+        jacobian = torch.func.jacrev(lambda x, model=model, z=z: model(z[:1], x))(x[:1])
+        slope = slope + jacobian.abs().reshape(channels, height * width, channels, height * width)
+    before = expected_sight(height, width, 2).view(height * width, height * width)
+    same = torch.eye(height * width, dtype=torch.bool)
+    for c, other in itertools.product(range(channels), repeat=2):
+        expected = before | (same & torch.tensor(other < c))
+        assert torch.equal(slope[c, :, other] != 0, expected), (c, other)
+
+
+@pytest.mark.parametrize("parents", [(0, 2, 1, 0, 2, 1, 2), (0, 0), (1, 0, 2)])
+def test_each_parameter_reads_as_many_channels_of_its_pixel_as_its_parents_say(parents):
+    model, z, x = colour(3, 4, parents=parents)
+    assert model(z, x).shape == (2, len(parents), 3, 4)
+    jacobian = torch.func.jacrev(lambda x: model(z, x)[..., 1, 2])(x)[:, :, :, :, 1, 2].abs().sum((0, 2))
+    assert torch.equal(jacobian > 0, torch.tensor([[channel < own for channel in range(3)] for own in parents]))
+
+
+def test_log_likelihood_of_colours_is_the_product_of_its_conditionals():
+    model, z, x = colour(2, 3)
+    p, x = DiscretizedLogistic(levels=4, scale=0.2).double(), (x * 3).round() / 3
+    total = 0
+    with torch.no_grad():
+        for i, c in itertools.product(range(6), range(3)):
+            past = x.flatten(2).clone()
+            past[:, c:, i] = past[:, :, i + 1 :] = torch.nan
+            params = model(z, past.view_as(x)).flatten(2)[:, c, i]
+            total = total + p.log_prob(params.view(-1, 1, 1, 1), x.flatten(2)[:, c, i].view(-1, 1, 1, 1))
+        torch.testing.assert_close(total, p.log_prob(model(z, x), x), rtol=1e-10, atol=1e-10)
+
+
+def test_probabilities_of_all_images_of_two_colours_sum_to_one():
+    model, z, _ = colour(1, 3, channels=2)
+    images = torch.tensor(list(itertools.product([0.0, 1.0], repeat=6)), dtype=torch.float64).view(-1, 2, 1, 3)
+    with torch.no_grad():
+        log_prob = Bernoulli().log_prob(model(z[:1].expand(len(images), D), images), images)
+    assert log_prob.logsumexp(0).item() == pytest.approx(0, abs=1e-12)
+
+
 def test_gradients_are_those_of_finite_differences():
     model, (z, x) = make(3, 3), draw(3, 3)
     inputs = (z.requires_grad_(), x.requires_grad_())
@@ -216,7 +271,6 @@ def test_options_are_read_from_the_config(compose_config):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"image_shape": (3, 8, 8)}, "the images have 3 channels; PixelCNN takes grey images only"),
         ({"receptive_field": 3}, "receptive_field=3: must be a multiple of reach=2"),
         ({"receptive_field": 1}, "receptive_field=1: must be a multiple of reach=2"),
         ({"receptive_field": 0}, "receptive_field=0: must be a whole number >= 1"),

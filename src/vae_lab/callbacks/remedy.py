@@ -11,7 +11,7 @@ from vae_lab.callbacks.intervals import is_logged
 from vae_lab.data import ImageData
 from vae_lab.elbo.penalties import Penalty
 from vae_lab.elbo.schedules import Schedule
-from vae_lab.models import RateCost
+from vae_lab.models import VAE, RateCost
 
 RATE_COST = ("kl_weight", "penalty")  # the attributes that make it
 DERIVE = "derive it from vae_lab.RateCost and let its loss be distortion + self.rate_cost(rate)"

@@ -1,4 +1,4 @@
-"""Arrays of images and what is known of them, from NumPy's files: read whole, or left on disk; and checked.
+"""Arrays of images and what is known of them, from NumPy's and Matlab's files: read whole or left on disk, and checked.
 
 Shapes: N images; F factors of variation; images are stored as (N, H, W) or (N, H, W, C).
 """
@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.io import loadmat
 from torch import Tensor
 
 from vae_lab.checks import ArgumentError, one_line
@@ -20,7 +21,7 @@ Array = NDArray[np.generic]
 
 
 def files_of(path: Path) -> list[Path]:
-    """The files that the arrays of a folder, an .npz or an .npy file lie in."""
+    """The files that the arrays of a folder, or of an .npz, .npy or .mat file, lie in."""
     return sorted(path.glob("*.npy")) if path.is_dir() else [path]
 
 
@@ -34,6 +35,8 @@ def read_arrays(path: Path, known: Container[str]) -> tuple[dict[str, Array], li
     """
     if path.suffix == ".npz":
         return read_npz(path, known)
+    if path.suffix == ".mat":
+        return read_mat(path, known)
     files = {file.stem if path.is_dir() else "images": file for file in files_of(path)}
     return {name: read_npy(file) for name, file in files.items() if name in known}, list(files)
 
@@ -45,6 +48,22 @@ def read_npz(file: Path, known: Container[str]) -> tuple[dict[str, Array], list[
             return {name: archive[name] for name in archive.files if name in known}, archive.files
     except Exception as error:  # zipfile, zlib, lzma, numpy and the file system each have their own
         raise ArgumentError("path", file, f"is no readable .npz file ({one_line(error)})") from error
+
+
+def read_mat(file: Path, known: Container[str]) -> tuple[dict[str, Array], list[str]]:
+    """As ``read_arrays``, of a Matlab file, in memory; a vector is one row or one column there.
+
+    Raises:
+        ArgumentError: when it cannot be read; Matlab's own version 7.3 is HDF5.
+    """
+    try:
+        content = loadmat(file)
+    except Exception as error:  # scipy, zlib and the file system each have their own
+        problem = f"is no readable .mat file up to version 7.2 ({one_line(error)})"
+        raise ArgumentError("path", file, problem) from error
+    arrays = {name: array for name, array in content.items() if not name.startswith("__")}
+    flat = {name: array.ravel() if 1 in array.shape and array.ndim == 2 else array for name, array in arrays.items()}
+    return {name: array for name, array in flat.items() if name in known}, list(arrays)
 
 
 def read_npy(file: Path) -> Array:

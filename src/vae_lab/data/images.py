@@ -16,7 +16,7 @@ import torch
 from lightning.pytorch import LightningDataModule
 from torch import Tensor
 
-from vae_lab import noise
+from vae_lab import checks, noise
 from vae_lab.checks import ArgumentError, choice, integer
 from vae_lab.collective import rows
 from vae_lab.data.batch import Batch
@@ -110,7 +110,8 @@ class ImageData(LightningDataModule):
         eval_batch_size: images per step of evaluation, likewise, where nothing is dropped.
         binarize: ``none``; ``static``, drawn once for every run; ``dynamic``, training images are drawn afresh in each
             epoch (Salakhutdinov & Murray 2008), validation and test images once.
-        seed: order and dynamic binarisation derive from it.
+        flip: mirror each training image, left for right, with probability ½ in each step.
+        seed: order, dynamic binarisation and flips derive from it.
 
     Raises:
         ValueError: for bad arguments, for a batch larger than the training set, for binarisation of pixels outside
@@ -119,8 +120,16 @@ class ImageData(LightningDataModule):
 
     modes: ClassVar = ("none", "static", "dynamic")
 
-    def __init__(self, batch_size: int = 64, eval_batch_size: int = 500, binarize: str = "none", seed: int = 0) -> None:
+    def __init__(
+        self,
+        batch_size: int = 64,
+        eval_batch_size: int = 500,
+        binarize: str = "none",
+        flip: bool = False,
+        seed: int = 0,
+    ) -> None:
         super().__init__()
+        self.flip = checks.flag("flip", flip)
         self.batch_size = integer("batch_size", batch_size)
         self.eval_batch_size = integer("eval_batch_size", eval_batch_size)
         self.binarize = choice("binarize", binarize, self.modes)
@@ -202,10 +211,17 @@ class ImageData(LightningDataModule):
         """What the pixels of a batch of ``count`` must exceed to be drawn as 1, their value as probability."""
         return noise.uniform((count, *self.image_shape), seed=seed, purpose="binarize", index=step)
 
+    def mirrored(self, step: int) -> Tensor:
+        """Which images of a step's batch are mirrored: (B, 1, 1, 1), bool."""
+        draws = noise.uniform((self.batch_size, 1, 1, 1), seed=self.seed, purpose="flip", index=step)
+        return draws < 0.5
+
     def train_batch(self, step: int, order: Tensor, rank: int = 0, ranks: int = 1) -> Batch:
         """A rank's part of the training batch of optimizer step ``step``, given its epoch's ``order``."""
         start, mine = step % self.batches_per_epoch * self.batch_size, rows(self.batch_size, rank, ranks)
         batch = self.batch("train", order[start : start + self.batch_size][mine])
+        if self.flip:
+            batch = batch._replace(x=torch.where(self.mirrored(step)[mine], batch.x.flip(-1), batch.x))
         if self.binarize != "dynamic":
             return batch
         threshold = self.thresholds(self.batch_size, self.seed, step)[mine]

@@ -1,4 +1,4 @@
-"""A person's own arrays: an .npz file in memory, or .npy files that stay on disk."""
+"""A person's own arrays: an .npz or .mat file in memory, or .npy files that stay on disk."""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -76,15 +76,16 @@ def check_alike(path: Path, splits: dict[str, Split]) -> dict[str, Split]:
 
 
 class Npz(ImageData):
-    """Images from NumPy's files: an .npz file, an .npy file, or a folder of .npy files.
+    """Images from NumPy's files, an .npz file, an .npy file or a folder of .npy files, or from Matlab's .mat file.
 
     Either one array ``images`` (N,H,W) or (N,H,W,C), cut 80/10/10 by a fixed permutation, with optional ``labels`` (N,)
     and ``factors`` (N,F), whole numbers; or ``x_train`` with optional ``x_val``, ``x_test`` and ``y_...`` and
     ``factors_...``; a split that is missing is a tenth of x_train. uint8 is read as 0..255, bool as 0 and 1, float as
     it is.
 
-    An .npz file is read into memory. The images of .npy files stay on disk (memory-mapped), and only batches are read,
-    so that a set may be larger than memory; where ``binarize`` draws a split once, that one is held in memory as uint8.
+    An .npz or .mat file is read into memory. The images of .npy files stay on disk (memory-mapped), and only batches
+    are read, so that a set may be larger than memory; where ``binarize`` draws a split once, that one is held in memory
+    as uint8.
 
     Args:
         path: the file or folder.
@@ -109,7 +110,7 @@ class Npz(ImageData):
 
     def load(self) -> dict[str, Split]:
         if not self.path.exists():
-            allowed = "no such file; data=npz needs data.path=FILE.npz, FILE.npy or a folder of .npy files"
+            allowed = "no such file; data=npz needs data.path=FILE.npz, FILE.npy, FILE.mat or a folder of .npy files"
             raise ArgumentError("path", self.path, allowed)
         modified_ns = tuple(file.stat().st_mtime_ns for file in files_of(self.path))
         return dict(load(self.path, modified_ns))

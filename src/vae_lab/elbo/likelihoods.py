@@ -55,6 +55,14 @@ class Likelihood(nn.Module):
         """Pixels (B, C, H, W) at the probabilities u (B, C, H, W) in [0, 1): uniform noise becomes a sample."""
         raise NotImplementedError
 
+    def parents(self, channels: int) -> tuple[int, ...]:
+        """For each parameter of a pixel, how many of the pixel's own channels, in order, it may depend on.
+
+        Its length is the number of channels that a decoder gives for images of ``channels``. An autoregressive decoder
+        reads, beside the pixels before, so many channels of the pixel itself: p(r) p(g|r) p(b|r,g).
+        """
+        return tuple(range(channels))
+
     def check(self, x: Tensor) -> None:
         """Refuse images x (N, C, H, W) that it cannot score.
 
@@ -258,20 +266,35 @@ class DiscretizedLogistic(Likelihood):
         return RoundedLogistic(params, self.log_scale.exp(), self.levels).icdf(inside(u))
 
     def check(self, x: Tensor) -> None:
-        steps = x.double() * (self.levels - 1)
-        off = ((steps - steps.round()).abs() > 0.01) | (x < 0) | (x > 1)
-        if off.any():
-            raise ArgumentError(
-                "levels",
-                self.levels,
-                f"needs pixels k/{self.levels - 1} in [0, 1], but {off.double().mean():.2%} "
-                f"of them are not, such as {x[off][0].item():.4g}; give the number of levels that the data have",
-            )
+        check_levels(x, self.levels)
 
     def constant_distortion(self, x: Tensor, mean: Tensor, variance: float) -> Tensor:
-        best = (3 * torch.as_tensor(variance).to(x).clamp(min=1e-6)).sqrt() / math.pi
-        scale = best if self.learned else self.log_scale.exp()
-        return -RoundedLogistic(mean.expand_as(x), scale, self.levels).log_prob(x).flatten(1).sum(1)
+        fixed = RoundedLogistic(mean.expand_as(x), self.log_scale.exp(), self.levels)
+        pixel = best_logistic(x, mean, variance, self.levels) if self.learned else fixed
+        return -pixel.log_prob(x).flatten(1).sum(1)
+
+
+def check_levels(x: Tensor, levels: int) -> None:
+    """Refuse images whose pixels are not k / (levels - 1).
+
+    Raises:
+        ArgumentError: naming ``levels``.
+    """
+    steps = x.double() * (levels - 1)
+    off = ((steps - steps.round()).abs() > 0.01) | (x < 0) | (x > 1)
+    if off.any():
+        raise ArgumentError(
+            "levels",
+            levels,
+            f"needs pixels k/{levels - 1} in [0, 1], but {off.double().mean():.2%} "
+            f"of them are not, such as {x[off][0].item():.4g}; give the number of levels that the data have",
+        )
+
+
+def best_logistic(x: Tensor, mean: Tensor, variance: float, levels: int) -> RoundedLogistic:
+    """The logistics around ``mean`` (C, H, W) whose variance is ``variance``, for images x (B, C, H, W)."""
+    scale = (3 * torch.as_tensor(variance).to(x).clamp(min=1e-6)).sqrt() / math.pi
+    return RoundedLogistic(mean.expand_as(x), scale, levels)
 
 
 def gaussian(params: Tensor, log_variance: Tensor) -> Distribution:

@@ -6,21 +6,27 @@ names of ``training.measures.offers``, its ``update`` what it names of ``callbac
 
 from vae_lab.metrics.active_units import ActiveUnits, active_units
 from vae_lab.metrics.bits_per_dim import BitsPerDim
+from vae_lab.metrics.dci import DCI, dci
 from vae_lab.metrics.epsilon_delta_collapse import EpsilonDeltaCollapse, below
 from vae_lab.metrics.frechet_distance import FDLite0, frechet_distance
 from vae_lab.metrics.importance_weighted_nll import ImportanceWeightedNLL, importance_weighted_nll
+from vae_lab.metrics.mig import MIG, mig
 from vae_lab.metrics.mutual_information import MutualInformation, mutual_information
 from vae_lab.metrics.mutual_information_upper import MutualInformationUpper, mutual_information_upper
 from vae_lab.metrics.per_image import PerImage
 from vae_lab.metrics.perceptual import PerceptualDistance
 from vae_lab.metrics.psnr import PSNR
 from vae_lab.metrics.rate_distortion import RateDistortion
+from vae_lab.metrics.sap import SAP, sap
 from vae_lab.metrics.sharpness import Sharpness, laplacian_variance
 from vae_lab.metrics.shuffle_gap import ShuffleGap, information_bound
 from vae_lab.metrics.ssim import SSIM, ssim
 
 __all__ = [
+    "DCI",
+    "MIG",
     "PSNR",
+    "SAP",
     "SSIM",
     "ActiveUnits",
     "BitsPerDim",
@@ -36,11 +42,14 @@ __all__ = [
     "ShuffleGap",
     "active_units",
     "below",
+    "dci",
     "frechet_distance",
     "importance_weighted_nll",
     "information_bound",
     "laplacian_variance",
+    "mig",
     "mutual_information",
     "mutual_information_upper",
+    "sap",
     "ssim",
 ]

@@ -23,7 +23,7 @@ class ShuffleGap(PerImage):
     of 0 whatever its rate.
 
     Args:
-        distortion: maps z (B, D) and x (B, C, H, W) to -log p(x|z), (B,).
+        distortion: maps z (B, D), x (B, C, H, W) and the images' indices (B,) to -log p(x|z), (B,).
         seed: of the derangement.
         per_dimension: whether to shuffle each z_j alone too, which takes up to D more passes.
         images: measure this many images, evenly spread over the split, in place of all.
@@ -39,7 +39,7 @@ class ShuffleGap(PerImage):
     ``NEGLIGIBLE``) has gap and error 0 by rule: independent draws are exchanged for one another.
 
     Example:
-        >>> metric = ShuffleGap(lambda z, x: 0.5 * (x.flatten(1) - z).square().sum(1))
+        >>> metric = ShuffleGap(lambda z, x, indices: 0.5 * (x.flatten(1) - z).square().sum(1))
         >>> x = torch.tensor([-1.0, 1.0]).view(2, 1, 1, 1)  # the decoder draws z itself, and z is x
         >>> q = {"mean": x.flatten(1), "stddev": torch.full((2, 1), 1e-6)}
         >>> metric.update(torch.arange(2), x, z=x.flatten(1), distortion=torch.zeros(2), **q)
@@ -49,7 +49,7 @@ class ShuffleGap(PerImage):
 
     def __init__(
         self,
-        distortion: Callable[[Tensor, Tensor], Tensor],
+        distortion: Callable[[Tensor, Tensor, Tensor], Tensor],
         seed: int = 0,
         per_dimension: bool = True,
         images: int | None = None,
@@ -65,33 +65,36 @@ class ShuffleGap(PerImage):
 
     def compute(self) -> dict[str, Tensor]:
         x, z, own, mean, stddev = self.kept()
+        indices = self.kept_indices()
         partner = z[noise.derangement(len(z), seed=self.seed, purpose="shuffle").to(z.device)]
-        gap, error = self.rise(partner, x, own)
+        gap, error = self.rise(partner, x, indices, own)
         figures = {"shuffle_gap": gap, "shuffle_gap_se": error}
         if self.per_dimension:
             bound = information_bound(mean, stddev)
             by_unit = bound if self.units is None else bound.view(self.units, -1).sum(1)
-            figures |= self.by_dimension(partner, x, z, own, by_unit)
+            figures |= self.by_dimension(partner, x, z, indices, own, by_unit)
         return figures
 
-    def by_dimension(self, partner: Tensor, x: Tensor, z: Tensor, own: Tensor, bound: Tensor) -> dict[str, Tensor]:
+    def by_dimension(
+        self, partner: Tensor, x: Tensor, z: Tensor, indices: Tensor, own: Tensor, bound: Tensor
+    ) -> dict[str, Tensor]:
         """The gap of each dimension, or unit, alone, of whose information (D,) is the upper ``bound``."""
         open_ = (bound >= NEGLIGIBLE).nonzero()[:, 0].tolist()
         rows = evenly(len(z), max(MOST_DECODED // max(len(open_), 1), LEAST_IMAGES)).to(z.device)
-        partner, x, z, own = (part.index_select(0, rows) for part in (partner, x, z, own))
+        partner, x, z, indices, own = (part.index_select(0, rows) for part in (partner, x, z, indices, own))
         gaps = torch.zeros(2, len(bound), dtype=torch.float64, device=z.device)
         size = z.shape[1] // len(bound)
         for j in open_:
             mixed = z.clone()
             mixed[:, j * size : (j + 1) * size] = partner[:, j * size : (j + 1) * size]
-            gaps[:, j] = torch.stack(self.rise(mixed, x, own))
+            gaps[:, j] = torch.stack(self.rise(mixed, x, indices, own))
         count = torch.tensor(len(rows))
         return {"shuffle_gap_dim": gaps[0], "shuffle_gap_dim_se": gaps[1], "shuffle_gap_dim_images": count}
 
-    def rise(self, other: Tensor, x: Tensor, own: Tensor) -> tuple[Tensor, Tensor]:
+    def rise(self, other: Tensor, x: Tensor, indices: Tensor, own: Tensor) -> tuple[Tensor, Tensor]:
         """Mean rise of the distortion when the latents ``other`` (n, D) replace the images' own, and its error."""
         chunk = self.chunk or max(MAX_VALUES // x[0].numel(), 1)
-        pieces = zip(other.split(chunk), x.split(chunk), strict=True)
+        pieces = zip(other.split(chunk), x.split(chunk), indices.split(chunk), strict=True)
         rises = (torch.cat([self.distortion(*piece) for piece in pieces]) - own).double()
         return rises.mean(), rises.std() / len(rises) ** 0.5
 

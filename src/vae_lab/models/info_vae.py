@@ -47,7 +47,7 @@ class InfoVAE(VAE):
 
     plain_elbo: ClassVar[bool] = False
     batchwise_terms: ClassVar[str] = "MMD"
-    noise_streams: ClassVar = 2
+    noise_streams: int = 2
     alpha: Tensor
     lambd: Tensor
     bandwidth: Tensor | None  # (), None for the median

@@ -31,7 +31,7 @@ class Terms(NamedTuple):
     mean: Tensor  # (B, D), of q(z|x)
     stddev: Tensor  # (B, D), of q(z|x)
     z: Tensor  # (B, D), one sample of q(z|x)
-    params: Tensor  # (B, C, H, W), the decoder's output
+    params: Tensor  # (B, P, H, W), the decoder's output; P is C for most likelihoods
     distortion: Tensor  # (B,), -log p(x|z)
     rate: Tensor  # (B, D), KL( q(z|x) ‖ p(z) ) per dimension
     noise: Tensor  # (S, B, D), standard normal
@@ -67,7 +67,8 @@ class VAE(RateCost, LightningModule):
     Args:
         encoder: maps images (B, C, H, W) to two tensors (B, D): location and raw scale, read here as mean and log σ².
         decoder: maps z (B, D) to (B, C, H, W), the likelihood's parameters; one with a true ``autoregressive`` maps z
-            and the images (B, C, H, W), each pixel's parameters depending on z and the pixels before it only.
+            and the images (B, C, H, W), each pixel's parameters depending on z and the pixels before it only; one with
+            a ``noise_size`` N maps z and standard normal noise (B, N), whose mixture p(x|z) is then.
         likelihood: p(x|z).
         latent_dim: D.
         optimizer: makes an optimizer from the parameters.
@@ -96,7 +97,7 @@ class VAE(RateCost, LightningModule):
     rate_weight_key: ClassVar[str | None] = None
     holds_rate: ClassVar[bool] = False
     batchwise_terms: ClassVar[str] = ""
-    noise_streams: ClassVar = 1
+    noise_streams: int = 1
     min_batch_size: int = 1
     min_eval_batch_size: int = 1
 
@@ -122,6 +123,8 @@ class VAE(RateCost, LightningModule):
         self.latent_dim = integer("latent_dim", latent_dim)
         self.encoder, self.decoder, self.likelihood = encoder, decoder, likelihood
         self.autoregressive = bool(getattr(decoder, "autoregressive", False))
+        self.noise_size = int(getattr(decoder, "noise_size", 0))
+        self.noise_streams += -(-self.noise_size // latent_dim)  # the last ones are the decoder's
         self.prior: Prior = prior or StandardNormal()
         self.sampling_prior: Prior | None = None  # where ``sample`` does not draw from the prior itself
         self.perceptual: PerceptualLoss | None = None  # a further term, where there is one
@@ -141,10 +144,21 @@ class VAE(RateCost, LightningModule):
         mean, log_variance = self.encoded(x)
         return mean, (0.5 * log_variance).exp()
 
-    def predict(self, z: Tensor, x: Tensor) -> Tensor:
-        """The parameters (B, C, H, W) of p(x|z) for z (B, D); each pixel's may depend on those before it in x."""
-        params: Tensor = self.decoder(z, x) if self.autoregressive else self.decoder(z)
+    def predict(self, z: Tensor, x: Tensor, noise: Tensor | None = None) -> Tensor:
+        """The parameters (B, P, H, W) of p(x|z) for z (B, D); each pixel's may depend on those before it in x.
+
+        ``noise`` (B, N) is what a decoder with noise takes, 0 where none is given.
+        """
+        inputs = [z, x] if self.autoregressive else [z]
+        if self.noise_size:
+            inputs.append(z.new_zeros(len(z), self.noise_size) if noise is None else noise)
+        params: Tensor = self.decoder(*inputs)
         return self.own_precision(params)
+
+    def decoder_noise(self, noise: Tensor) -> Tensor:
+        """What the decoder takes (B, N) of the noise (S, B, D) of a pass: its last streams."""
+        own = self.noise_streams + (-self.noise_size // self.latent_dim)
+        return noise[own:].transpose(0, 1).flatten(1)[:, : self.noise_size]
 
     def rate_weight(self) -> Tensor:
         """What the penalised rate weighs in the loss, (), when ``kl_weight`` is 1: β, where the paper has one."""
@@ -167,7 +181,7 @@ class VAE(RateCost, LightningModule):
         """Compute loss and terms of the images x (B, C, H, W) with the standard normal noise (S, B, D)."""
         mean, stddev = self.posterior(x)
         z = mean + stddev * noise[0]
-        params = self.predict(z, x)
+        params = self.predict(z, x, self.decoder_noise(noise))
         with full_precision(x):  # mixed precision is for the networks
             distortion = -self.likelihood.log_prob(params, x)
             rate = self.prior.rate(mean, stddev)
@@ -196,12 +210,18 @@ class VAE(RateCost, LightningModule):
         """The mean image of p(x|z), (B, C, H, W), of latents (B, D).
 
         An autoregressive decoder has none: one image per latent is drawn, pixel by pixel, from ``seed``; ``progress``
-        shows a bar of the pixels.
+        shows a bar of the pixels. A decoder with noise gets one draw of it, from ``seed``, for all latents: their
+        images differ by z alone.
         """
         z = self.own_precision(z)
         if self.autoregressive:
             return sample_pixels(self.decoder, self.likelihood, z, seed, progress)
-        images: Tensor = self.likelihood(self.decoder(z)).mean
+        draw = noise.normal((1, self.noise_size), z, seed=seed, purpose="decode", index=0)
+        return self.mean_image(z, draw.expand(len(z), -1))
+
+    def mean_image(self, z: Tensor, noise: Tensor) -> Tensor:
+        """The mean image (B, C, H, W) of p(x|z) of a decoder that does not read pixels, at the noise (B, N)."""
+        images: Tensor = self.likelihood(self.predict(z, z, noise)).mean
         return images
 
     def reconstruct(self, x: Tensor, seed: int = 0, progress: bool = False) -> Tensor:
@@ -211,16 +231,24 @@ class VAE(RateCost, LightningModule):
     def sample(self, n: int, seed: int = 0, progress: bool = False) -> Tensor:
         """Decode n draws from the prior to images (n, C, H, W); the same seed gives the same images."""
         draws = noise.normal((n, self.latent_dim), self.kl_weight, seed=seed, purpose="sample", index=0)
-        return self.decode((self.sampling_prior or self.prior).sample(draws), seed, progress)
+        z = (self.sampling_prior or self.prior).sample(draws)
+        if not self.noise_size:
+            return self.decode(z, seed, progress)
+        return self.mean_image(z, noise.normal((n, self.noise_size), z, seed=seed, purpose="sample", index=1))
 
     def log_weights(self, x: Tensor, noise: Tensor) -> Tensor:
-        """Importance log-weights log p(x,z) - log q(z|x) of x (B, C, H, W) with noise (K, B, D): (K, B)."""
+        """Importance log-weights log p(x,z) - log q(z|x) of x (B, C, H, W) with noise (K, B, D + N): (K, B).
+
+        The last N numbers are the decoder's noise, drawn from its own density on both sides of the ratio.
+        """
         x, noise = self.own_precision(x), self.own_precision(noise)
+        noise, of_decoder = noise.split([self.latent_dim, self.noise_size], dim=-1)
         mean, stddev = self.posterior(x)
         z = mean + stddev * noise
         log_q = (-0.5 * (noise.square() + math.log(2 * math.pi)) - stddev.log()).sum(-1)
         images = x.expand(len(z), *x.shape).flatten(0, 1)
-        log_likelihood = self.likelihood.log_prob(self.predict(z.flatten(0, 1), images), images)
+        params = self.predict(z.flatten(0, 1), images, of_decoder.flatten(0, 1))
+        log_likelihood = self.likelihood.log_prob(params, images)
         log_joint = log_likelihood.view(len(z), len(x)) + self.prior.log_prob(z)
         return log_joint - log_q
 

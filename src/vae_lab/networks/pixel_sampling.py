@@ -16,12 +16,16 @@ def sample_pixels(decoder: Any, likelihood: Likelihood, z: Tensor, seed: int, pr
 
     x_i ~ p(x_i | x_<i, z)
 
+    The channels of a pixel are drawn together where no parameter reads the pixel itself, else one after the other.
+
     Args:
-        decoder: maps z and images to the likelihood's parameters (B, C, H, W); its ``image_shape`` is (C, H, W).
+        decoder: maps z and images to the likelihood's parameters (B, P, H, W); its ``image_shape`` is (C, H, W), and
+            its ``parents`` say for each parameter how many of the pixel's own channels it reads, those before where it
+            has none.
         likelihood: says which pixel value lies at which quantile.
         z: the latents.
         seed: of the pixels' uniform noise.
-        progress: whether to show a bar of the H·W passes through the decoder.
+        progress: whether to show a bar of the H·W pixels.
 
     Example:
         >>> from vae_lab.elbo.likelihoods import Bernoulli
@@ -32,9 +36,12 @@ def sample_pixels(decoder: Any, likelihood: Likelihood, z: Tensor, seed: int, pr
     """
     u = noise.uniform((len(z), *decoder.image_shape), seed=seed, purpose="pixels").to(z)
     x = torch.zeros_like(u)
-    height, width = u.shape[2:]
+    channels, height, width = u.shape[1:]
+    levels = sorted(set(getattr(decoder, "parents", range(channels))))
     for i in trange(height * width, desc="drawing pixels", leave=False, disable=not progress):
         row, column = divmod(i, width)
-        drawn = likelihood.quantile(decoder(z, x), u)
-        x[:, :, row, column] = drawn[:, :, row, column]
+        here = (..., slice(row, row + 1), slice(column, column + 1))
+        for own in levels:
+            drawn = likelihood.quantile(decoder(z, x)[here], u[here])
+            x[:, own:, row, column] = drawn[:, own:, 0, 0]
     return x

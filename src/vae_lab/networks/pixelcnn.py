@@ -1,8 +1,10 @@
 """Gated PixelCNN: a decoder that reads the pixels before the one it predicts, and so can do without z."""
 
 import math
+from collections.abc import Sequence
 from typing import ClassVar
 
+import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
@@ -52,15 +54,36 @@ def gate(x: Tensor) -> Tensor:
     return content.tanh() * opening.sigmoid()
 
 
-class PixelCNN(nn.Module):
-    """Latents (B, D) and images (B, 1, H, W) to likelihood parameters (B, 1, H, W), each pixel from those before it.
-
-    The gated PixelCNN (van den Oord et al. 2016b) in raster order:
-
-    p(x|z) = Π_i p(x_i | x_<i, z)
+class Head(nn.Module):
+    """Features of the past (B, channels, H, W) and ``own`` channels of the pixel itself to parameters of that pixel.
 
     Args:
-        image_shape: (1, H, W): grey images only.
+        channels: of the features.
+        own: how many channels of the image enter.
+        outputs: parameters.
+    """
+
+    def __init__(self, channels: int, own: int, outputs: int) -> None:
+        super().__init__()
+        self.own = own
+        self.net = nn.Sequential(nn.Conv2d(channels + own, channels, 1), nn.ReLU(), nn.Conv2d(channels, outputs, 1))
+
+    def forward(self, features: Tensor, x: Tensor) -> Tensor:
+        params: Tensor = self.net(torch.cat([features.relu(), x[:, : self.own]], dim=1))
+        return params
+
+
+class PixelCNN(nn.Module):
+    """Latents (B, D) and images (B, C, H, W) to likelihood parameters (B, P, H, W), each pixel from those before it.
+
+    The gated PixelCNN (van den Oord et al. 2016b) in raster order, and within a pixel in the order of its channels:
+
+    p(x|z) = Π_i Π_c p(x_ic | x_i,<c, x_<i, z)
+
+    The stacks see all channels of the pixels before. What a parameter may know of the pixel itself enters at the end.
+
+    Args:
+        image_shape: (C, H, W).
         latent_dim: D.
         channels: of both stacks.
         receptive_field: how many rows above and columns to the left (and, above, to the right) a pixel's parameters
@@ -69,9 +92,11 @@ class PixelCNN(nn.Module):
         features: 0 lets z act alike at every place (equation 4); otherwise z becomes a map as large as the image, of so
             many channels, which acts at each place in its own way (equation 5).
         skip: whether z enters every layer, as in the paper and in Skip-VAE (Dieng et al. 2019), or the first only.
+        parents: for each of the P parameters of a pixel, how many of the pixel's own channels it reads, as
+            ``Likelihood.parents`` says; one for each channel, which reads those before it, when None.
 
     Raises:
-        ValueError: for colour images, or a receptive field that is no multiple of ``reach``.
+        ValueError: when a receptive field is no multiple of ``reach``.
 
     Example:
         >>> import torch
@@ -91,30 +116,41 @@ class PixelCNN(nn.Module):
         reach: int = 2,
         features: int = 4,
         skip: bool = True,
+        parents: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
-        if image_shape[0] != 1:
-            raise ValueError(f"the images have {image_shape[0]} channels; PixelCNN takes grey images only")
         integer("channels", channels)
         integer("features", features, low=0)
         if integer("receptive_field", receptive_field) % integer("reach", reach):
             raise ArgumentError("receptive_field", receptive_field, f"must be a multiple of reach={reach}")
         flag("skip", skip)
         self.image_shape = tuple(image_shape)
+        self.parents = tuple(range(image_shape[0]) if parents is None else parents)
         everywhere = nn.Unflatten(1, (latent_dim, 1, 1))
         size = (features, *image_shape[1:])
         by_place = nn.Sequential(nn.Linear(latent_dim, math.prod(size)), nn.Unflatten(1, size)) if features else None
         self.z_map = by_place or everywhere
         entering = features or latent_dim
         self.layers = nn.ModuleList(
-            GatedLayer(channels if i else 1, channels, reach, entering if skip or i == 0 else 0, first=i == 0)
+            GatedLayer(
+                channels if i else image_shape[0], channels, reach, entering if skip or i == 0 else 0, first=i == 0
+            )
             for i in range(receptive_field // reach)
         )
-        self.head = nn.Sequential(nn.ReLU(), nn.Conv2d(channels, channels, 1), nn.ReLU(), nn.Conv2d(channels, 1, 1))
+        levels = sorted(set(self.parents))
+        counts = [self.parents.count(level) for level in levels]
+        self.head = nn.Sequential(
+            nn.ReLU(), nn.Conv2d(channels, channels, 1), nn.ReLU(), nn.Conv2d(channels, counts[0], 1)
+        )
+        self.heads = nn.ModuleList(Head(channels, *pair) for pair in zip(levels[1:], counts[1:], strict=True))
+        given = [i for level in levels for i, own in enumerate(self.parents) if own == level]
+        self.order = [given.index(i) for i in range(len(given))]
 
     def forward(self, z: Tensor, x: Tensor) -> Tensor:
         z_map, vertical, horizontal = self.z_map(z), x, x
         for layer in self.layers:
             vertical, horizontal = layer(vertical, horizontal, z_map)
         params: Tensor = self.head(horizontal)
-        return params
+        if not self.heads:
+            return params
+        return torch.cat([params, *(head(horizontal, x) for head in self.heads)], dim=1)[:, self.order]

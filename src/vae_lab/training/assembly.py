@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any
 
 import torch
@@ -10,7 +11,7 @@ from torch import nn
 
 from vae_lab.callbacks import Evaluation, Figures, Remedy
 from vae_lab.checks import ConfigError, integer, number, one_line
-from vae_lab.config.build import build, maker, naming
+from vae_lab.config.build import build, locate, maker, naming
 from vae_lab.data import ImageData
 from vae_lab.elbo.likelihoods import Likelihood
 from vae_lab.elbo.schedules import Decay
@@ -57,11 +58,11 @@ def build_model(config: Mapping[str, Any], image_shape: tuple[int, int, int]) ->
         latent_dim = integer("latent_dim", config["model"].get("latent_dim"))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config["seed"])
+        likelihood: Likelihood = build(config["likelihood"], "likelihood", Likelihood)
         networks = {
-            part: build(config[part], part, nn.Module, image_shape=image_shape, latent_dim=latent_dim)
-            for part in ("encoder", "decoder")
+            "encoder": build(config["encoder"], "encoder", nn.Module, image_shape=image_shape, latent_dim=latent_dim),
+            "decoder": build_decoder(config["decoder"], likelihood.parents(image_shape[0]), image_shape, latent_dim),
         }
-        likelihood = build(config["likelihood"], "likelihood", Likelihood)
         about = dict(config["optimizer"])
         with naming("optimizer"):
             lr_decay = Decay.taken_from(about)
@@ -77,6 +78,24 @@ def build_model(config: Mapping[str, Any], image_shape: tuple[int, int, int]) ->
         with naming(group):
             remedy.install(model)
     return model, list(remedies.values())
+
+
+def build_decoder(node: Any, parents: tuple[int, ...], image_shape: tuple[int, int, int], latent_dim: int) -> nn.Module:
+    """Build a decoder that gives as many channels as the likelihood has ``parents``.
+
+    One that takes ``parents`` is told them beside the images' own shape; to any other they are the images.
+
+    Raises:
+        ConfigError: for whatever does not fit, by name.
+    """
+    extra: dict[str, Any] = {"image_shape": (len(parents), *image_shape[1:]), "latent_dim": latent_dim}
+    if (
+        isinstance(node, Mapping)
+        and "parents" in signature(locate(node.get("_target_"), "decoder", nn.Module)).parameters
+    ):
+        extra |= {"image_shape": image_shape, "parents": parents}
+    decoder: nn.Module = build(node, "decoder", nn.Module, **extra)
+    return decoder
 
 
 def build_remedies(config: Mapping[str, Any]) -> dict[str, Remedy]:
@@ -228,6 +247,7 @@ def check_networks(data: ImageData, model: VAE) -> None:
             shape = tuple(model.predict(answer[0], images).shape)
         except Exception as error:
             raise ConfigError.part("decoder", f"fails on latents {expected}: {one_line(error)}") from error
-        if shape != tuple(images.shape):
-            raise ConfigError.part("decoder", f"gives {shape}; must be {tuple(images.shape)}")
+        wanted = (len(images), len(model.likelihood.parents(images.shape[1])), *images.shape[2:])
+        if shape != wanted:
+            raise ConfigError.part("decoder", f"gives {shape}; must be {wanted}")
     model.train(was_training)

@@ -56,7 +56,7 @@ def build_metrics(nodes: Mapping[str, Any], split: str, model: VAE, data: ImageD
     Raises:
         ConfigError: for a metric that cannot be built, or asks for what there is not.
     """
-    built, offered = {}, offers(model, data)
+    built, offered = {}, offers(model, data, split)
     for name, node in nodes.items():
         if node is None:  # switched off
             continue
@@ -90,14 +90,14 @@ def check_takes(asked: Mapping[str, bool], key: str, data: ImageData) -> None:
             raise ConfigError(f"{key}: update asks for {name}, which these data do not have")
 
 
-def offers(model: VAE, data: ImageData) -> dict[str, Any]:
+def offers(model: VAE, data: ImageData, split: str) -> dict[str, Any]:
     """What the constructor of a metric may ask for by name.
 
     ``latent_dim`` is D, ``image_shape`` (C, H, W), ``value_range`` the least and the largest pixel, ``data_range``
     their difference, ``seed`` the run's seed; ``samples`` maps a number N to N mean images of draws from the prior, in
-    parts (B, C, H, W); ``distortion`` maps z (B, D) and x (B, C, H, W) to -log p(x|z), (B,); ``log_prior`` maps z
-    (B, D) to log p(z), (B,); ``log_weights`` maps x, the images' indices (B,) and the numbers of the samples (k,) to
-    log p(x,z) - log q(z|x), (k, B).
+    parts (B, C, H, W); ``distortion`` maps z (B, D), x (B, C, H, W) and the images' indices (B,) in the split to
+    -log p(x|z), (B,); ``log_prior`` maps z (B, D) to log p(z), (B,); ``log_weights`` maps x, the images' indices (B,)
+    and the numbers of the samples (k,) to log p(x,z) - log q(z|x), (k, B).
     """
     low, high = data.value_range
     return {
@@ -107,7 +107,7 @@ def offers(model: VAE, data: ImageData) -> dict[str, Any]:
         "data_range": max(high - low, 1e-6),
         "seed": model.seed,
         "samples": partial(samples, model, math.prod(data.image_shape)),
-        "distortion": partial(distortion, model),
+        "distortion": partial(distortion, model, split),
         "log_prior": partial(log_prior, model),
         "log_weights": partial(log_weights, model),
     }
@@ -121,9 +121,13 @@ def samples(model: VAE, pixels: int, count: int) -> Iterator[Tensor]:
             yield model.sample(min(size, count - start), seed=part)
 
 
-def distortion(model: VAE, z: Tensor, x: Tensor) -> Tensor:
-    """-log p(x|z), (B,), of latents z (B, D) and images x (B, C, H, W)."""
-    return -model.likelihood.log_prob(model.predict(z, x), x)
+def distortion(model: VAE, split: str, z: Tensor, x: Tensor, indices: Tensor) -> Tensor:
+    """-log p(x|z), (B,), of latents z (B, D) and the images x (B, C, H, W) with these indices (B,) in the split.
+
+    The noise of a decoder that takes some is the one that the images had in their pass.
+    """
+    noise = model.decoder_noise(model.evaluation_noise(indices, split)) if model.noise_size else None
+    return -model.likelihood.log_prob(model.predict(z, x, noise), x)
 
 
 def log_prior(model: VAE, z: Tensor) -> Tensor:
@@ -141,6 +145,7 @@ def log_weights(model: VAE, x: Tensor, indices: Tensor, samples: Tensor) -> Tens
 
 
 def draws(model: VAE, indices: Tensor, samples: Tensor) -> Tensor:
-    """Noise (k, B, D) of the importance samples with these numbers (k,), for the images with these indices (B,)."""
-    rows = partial(noise.normal_rows, indices, model.latent_dim, model.kl_weight, seed=model.seed)
+    """Noise (k, B, D + N) of the importance samples with these numbers (k,), for the images with these indices (B,)."""
+    width = model.latent_dim + model.noise_size
+    rows = partial(noise.normal_rows, indices, width, model.kl_weight, seed=model.seed)
     return torch.stack([rows(purpose=f"nll/{sample}") for sample in samples.tolist()])
