@@ -32,7 +32,7 @@ FLOORS = [  # from the ground up: each may import those that stand before it
 ]
 DOORS = (
     *("__init__", "__main__", "cli", "diagnose", "evaluate", "explore"),
-    *("theory", "preview", "latents", "list", "dashboard", "worker", "rank"),
+    *("theory", "preview", "latents", "list", "dashboard", "worker", "rank", "slurm_job"),
 )
 FILES = sorted(PACKAGE.rglob("*.py"))
 
