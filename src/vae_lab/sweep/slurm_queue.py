@@ -91,7 +91,10 @@ def still_there(names: Sequence[str]) -> list[str]:
     Raises:
         SlurmSilent: when SLURM does not answer.
     """
-    return sorted(table(ask("squeue", "--noheader", f"--name={','.join(names)}", "--format=%A|%T|%r"))) if names else []
+    if not names:
+        return []
+    known = table(ask("squeue", "--noheader", f"--name={','.join(names)}", "--format=%A|%T|%r"))
+    return sorted(job for job, state in known.items() if not state.ended)
 
 
 def remembered(jobs: Sequence[str]) -> dict[str, State]:
