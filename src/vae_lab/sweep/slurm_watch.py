@@ -20,7 +20,7 @@ from vae_lab.sweep.slurm_queue import Queue, SlurmSilent, State
 
 SOONEST, LATEST = 1.0, 15.0  # seconds from one look at the queue to the next: longer, the longer nothing happens
 SETTLE = 6.0  # seconds that the files of a job that has ended may take to be seen here, or SLURM to start it again
-LEAVE = 3.0  # seconds that cancelled jobs have to write their records before the command ends
+LEAVE = 2.0  # seconds that cancelled jobs have to write their records before the command ends
 ERASED = 0.3  # seconds between two looks, then
 TAIL = 4096  # bytes of a log that are read for its last lines
 
