@@ -100,8 +100,8 @@ def launch(
         print(describe(ids, batches, options, launched), flush=True)
         jobs = [Submitted(job, [run.name for run in batch]) for job, batch in zip(ids, batches, strict=True)]
         Watch(sweep, launched.folder, jobs, queue, launched.stop if fail_fast else None).until_all_have_ended()
-    except BaseException:
-        queue.cancel()
+    except BaseException:  # nobody would report them any more
+        queue.end()
         raise
 
 

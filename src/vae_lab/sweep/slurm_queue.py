@@ -5,7 +5,9 @@ ended for some minutes. ``sacct`` knows for longer, but only where accounting is
 """
 
 import subprocess
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 ENDED = frozenset(
@@ -14,6 +16,7 @@ ENDED = frozenset(
         *("PREEMPTED", "REVOKED", "TIMEOUT"),
     )
 )
+LEAVE, LOOK = 2.0, 0.3  # seconds that cancelled jobs have before the command ends, and between two looks at them
 PATIENCE = 60.0  # seconds that a command of SLURM may take
 ORDINARY = ("None", "Priority", "Resources", "BeginTime", "JobArrayTaskLimit", "Dependency", "Cleaning")
 
@@ -76,13 +79,20 @@ class Queue:
         return {job: known.get(job, GONE) for job in jobs}
 
     def cancel(self, state: str = "") -> None:
-        """Cancel those that are in this state, or all."""
-        subprocess.run(
-            ["scancel", f"--jobname={self.name}", *([f"--state={state}"] if state else [])],
-            capture_output=True,
-            timeout=PATIENCE,
-            check=False,
-        )
+        """Cancel those that are in this state, or all; where that fails, say what to do."""
+        command = ["scancel", f"--jobname={self.name}", *([f"--state={state}"] if state else [])]
+        try:
+            ask(*command)
+        except SlurmSilent as error:
+            print(f"note: the jobs could not be cancelled ({error}); do it by {' '.join(command)}", flush=True)
+
+    def end(self) -> None:
+        """Cancel all, and give them a moment to write their records."""
+        self.cancel()
+        latest = time.monotonic() + LEAVE
+        with suppress(SlurmSilent):
+            while time.monotonic() < latest and still_there([self.name]):
+                time.sleep(LOOK)
 
 
 def still_there(names: Sequence[str]) -> list[str]:

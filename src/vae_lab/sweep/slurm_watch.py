@@ -3,12 +3,13 @@
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tqdm import tqdm
 
-from vae_lab.checks import Interrupted, printable
+from vae_lab.checks import printable
 from vae_lab.report.show import summary_line
 from vae_lab.runs.lock import in_use
 from vae_lab.runs.records import RecordError
@@ -18,10 +19,12 @@ from vae_lab.sweep.pool import LAST_LINES
 from vae_lab.sweep.record import Position, now
 from vae_lab.sweep.slurm_queue import Queue, SlurmSilent, State
 
-SOONEST, LATEST = 1.0, 15.0  # seconds from one look at the queue to the next: longer, the longer nothing happens
+SOONEST, LATEST, SLOWER = (
+    1.0,
+    15.0,
+    1.2,
+)  # seconds from one look at the queue to the next: longer, the longer nothing happens
 SETTLE = 6.0  # seconds that the files of a job that has ended may take to be seen here, or SLURM to start it again
-LEAVE = 2.0  # seconds that cancelled jobs have to write their records before the command ends
-ERASED = 0.3  # seconds between two looks, then
 TAIL = 4096  # bytes of a log that are read for its last lines
 
 
@@ -55,23 +58,15 @@ class Watch:
         self.say: Callable[[str], None] = print
 
     def until_all_have_ended(self) -> None:
-        """Look at the queue and the runs again and again.
-
-        Raises:
-            Interrupted: when a signal came; the jobs have been cancelled, and had time to write their records.
-        """
+        """Look at the queue and the runs again and again."""
         with tqdm(total=len(self.open), desc="sweep", unit="run", disable=not sys.stdout.isatty(), leave=False) as bar:
             self.say = bar.write
             pause = SOONEST
-            try:
-                while self.waiting:
-                    news = self.look(bar)
-                    pause = SOONEST if news else min(pause * 1.2, LATEST)
-                    if self.waiting:
-                        time.sleep(min(pause, SETTLE) if self.ended_at else pause)
-            except (Interrupted, KeyboardInterrupt):
-                self.leave()
-                raise
+            while self.waiting:
+                pause = SOONEST if self.look(bar) else min(pause * SLOWER, LATEST)
+                sys.stdout.flush()
+                if self.waiting:
+                    time.sleep(min(pause, SETTLE) if self.ended_at else pause)
 
     def look(self, bar: tqdm) -> bool:
         """Look once; returns whether there was anything to say."""
@@ -126,7 +121,8 @@ class Watch:
             return ""
         reason = f"its SLURM job {job.id} ended as {state}"
         if result and begun and result.status == "running" and not in_use(self.sweep / run):
-            replace(result, status="failed", reason=reason, ended=now().isoformat()).write(self.sweep / run)
+            with suppress(OSError):  # a full disk: the line below still says it
+                replace(result, status="failed", reason=reason, ended=now().isoformat()).write(self.sweep / run)
         self.stop_others()
         return f"{self.place(run)}: failed: {reason}; it last said: {printable(last_words(self.folder, job.id))}"
 
@@ -148,16 +144,6 @@ class Watch:
         if (key or line) not in self.said:
             self.said.add(key or line)
             self.say(f"note: {line}")
-
-    def leave(self) -> None:
-        """Cancel all jobs, and give them a moment to write their records."""
-        self.queue.cancel()
-        end = time.monotonic() + LEAVE
-        try:
-            while time.monotonic() < end and not all(s.ended for s in self.queue.states(list(self.waiting)).values()):
-                time.sleep(ERASED)
-        except SlurmSilent:
-            pass
 
     def place(self, run: str) -> str:
         """The position of a run in its sweep, and its name."""
