@@ -50,7 +50,7 @@ class SlurmLauncher(Launcher):
         """
         from vae_lab.sweep.slurm import check_options
 
-        check_options(self.options)
+        check_options(self.options, str(config.trainer.get("accelerator", "auto")))
         self.config, self.hydra_context = config, hydra_context
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:

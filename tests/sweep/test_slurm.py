@@ -327,7 +327,14 @@ def commands(monkeypatch, answers):
 )
 def test_options_that_do_not_fit_are_refused(commands, option, value, said):
     with pytest.raises(ConfigError, match=rf"^hydra\.launcher\.{option}={value}: .*{said}"):
-        slurm.check_options({"partition": None, **OPTIONS, option: value})
+        slurm.check_options({"partition": None, **OPTIONS, option: value}, "auto")
+
+
+def test_a_gpu_that_only_the_jobs_have_is_not_asked_for_here(cli, commands, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    done = cli("-m", "hydra/launcher=slurm", "trainer=gpu", "seed=0,1", *SHORT)
+    said = "this machine has none to check it on; say auto: each job takes the GPUs that SLURM gives it"
+    assert (done.code, done.err) == (1, f"error: trainer.accelerator=gpu: {said}")
 
 
 def test_a_slurm_that_does_not_answer_is_one_line(cli, commands):

@@ -22,9 +22,11 @@ from vae_lab.runs.state import refuse_link
 from vae_lab.sweep.local import name_of
 from vae_lab.sweep.pool import Job
 from vae_lab.sweep.slurm_queue import Queue, SlurmSilent, ask, largest_array, still_there
+from vae_lab.sweep.slots import Machine
 from vae_lab.sweep.slurm_watch import Submitted, Watch
 
 FOLDER = ".submitit"  # in the sweep's directory: what SLURM's jobs read and say, a folder for each launch
+GPU = ("gpu", "cuda")  # accelerators that Lightning takes where there is one only
 NEEDED = ("sbatch", "sinfo", "squeue", "scancel")
 NAME, UNFIT = re.compile(r"[\w.-]+-[0-9a-f]{8}"), re.compile(r"[^\w.-]")  # of a launch, and what must not be in it
 SHARED = ("name", "timeout_min", "mem_gb", "cpus_per_task", "gpus_per_node", "stderr_to_stdout")  # by all executors
@@ -120,8 +122,12 @@ def divided(runs: Sequence[Job], each: int) -> list[Sequence[Job]]:
     return [runs[i : i + each] for i in range(0, len(runs), each)]
 
 
-def check_options(options: Mapping[str, Any]) -> None:
+def check_options(options: Mapping[str, Any], accelerator: str) -> None:
     """Refuse a machine without SLURM, and options that do not go with it.
+
+    Args:
+        options: of the launcher.
+        accelerator: of the jobs' trainers.
 
     Raises:
         ConfigError: naming what works.
@@ -141,6 +147,9 @@ def check_options(options: Mapping[str, Any]) -> None:
                 "must be 1: a run starts the processes of its devices itself; say trainer.devices=N and gpus_per_node=N"
             )
             raise ConfigError.setting(f"hydra.launcher.{name}", options[name], allowed)
+    if accelerator in GPU and not Machine.this(accelerator).gpus:
+        allowed = "this machine has none to check it on; say auto: each job takes the GPUs that SLURM gives it"
+        raise ConfigError.setting("trainer.accelerator", accelerator, allowed)
     with naming("hydra.launcher"):
         if options["submitit_folder"]:
             raise ArgumentError(
