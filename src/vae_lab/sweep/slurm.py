@@ -21,8 +21,8 @@ from vae_lab.config.names import as_written, quoted
 from vae_lab.runs.state import refuse_link
 from vae_lab.sweep.local import name_of
 from vae_lab.sweep.pool import Job
-from vae_lab.sweep.slurm_queue import Queue, SlurmSilent, ask, largest_array, still_there
 from vae_lab.sweep.slots import Machine
+from vae_lab.sweep.slurm_queue import Queue, SlurmSilent, ask, largest_array, still_there
 from vae_lab.sweep.slurm_watch import Submitted, Watch
 
 FOLDER = ".submitit"  # in the sweep's directory: what SLURM's jobs read and say, a folder for each launch
