@@ -60,12 +60,17 @@ def refused(outcome, trace):
     assert not list(trace.parent.glob("multirun/*/*/result.json"))
 
 
-@pytest.mark.parametrize("flags", [(), ("-m", "seed=0,1")], ids=["run", "sweep"])
-@pytest.mark.parametrize("content", TARGETS.values(), ids=TARGETS.keys())
-def test_a_config_folder(cli, trace, content, flags):
+@pytest.mark.parametrize(
+    ("name", "flags"),
+    [
+        *((name, ("-m", "seed=0,1")) for name in TARGETS),
+        *((name, ()) for name in ("system", "partial", "interpolated")),
+    ],
+)
+def test_a_config_folder(cli, trace, name, flags):
     folder = trace.parent / "conf" / "experiment"
     folder.mkdir(parents=True)
-    (folder / "strange.yaml").write_text(f"# @package _global_\n{content}\n")
+    (folder / "strange.yaml").write_text(f"# @package _global_\n{TARGETS[name]}\n")
     refused(cli("--config-dir", "conf", "+experiment=strange", *flags), trace)
 
 
