@@ -19,6 +19,7 @@ from omegaconf import DictConfig
 
 from vae_lab.checks import ConfigError, one_line
 from vae_lab.config import secrets  # noqa: F401  its resolver replaces that of OmegaConf
+from vae_lab.config.extras import check_installed
 from vae_lab.config.groups import CONF, groups, settings
 from vae_lab.config.hydra_part import check_hydra_part, check_launcher
 from vae_lab.config.names import with_plus
@@ -77,6 +78,8 @@ class CheckedLoader(ConfigLoaderImpl):
 def check_overrides(overrides: Sequence[str], config_dir: Path | None) -> None:
     """Refuse what must not be composed: places to read from, as a package is imported for it; and a part that is none.
 
+    Options whose packages are not installed are refused as well.
+
     Raises:
         ConfigError: naming the key.
     """
@@ -85,6 +88,7 @@ def check_overrides(overrides: Sequence[str], config_dir: Path | None) -> None:
         key, value = override.key_or_group, override._value
         if key == "hydra.searchpath":
             raise ConfigError.part(key, "cannot be set; name a folder of your own by --config-dir")
+        check_installed(key, str(value))
         named = isinstance(value, (str, QuotedString, list)) or override.is_sweep_override()
         deleted = override.is_delete() and value is None
         if key in options and not named and not deleted:

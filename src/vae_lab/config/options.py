@@ -7,6 +7,7 @@ from hydra.conf import HydraConf
 from omegaconf import OmegaConf
 
 from vae_lab.config.build import added_modules
+from vae_lab.config.recorded import recorded
 
 FILE = Path(".hydra") / "options.yaml"
 OWN = "command-line"  # how Hydra calls a person's own folder among its sources
@@ -36,6 +37,9 @@ def save_options(run: Path, about: HydraConf) -> None:
 
 
 def options_of(run: Path) -> list[str]:
-    """Those that made a run; none where they are not recorded."""
-    file = run / FILE
-    return [str(option) for option in OmegaConf.load(file)] if file.is_file() else []
+    """Those that made a run; none where they are not recorded.
+
+    Raises:
+        ConfigError: when they cannot be read.
+    """
+    return [str(option) for option in recorded(run / FILE) or ()]

@@ -11,6 +11,15 @@ from vae_lab.models.rate_cost import RateCost
 from vae_lab.models.vae import VAE, Output, Terms
 
 __all__ = [
-    *("BNVAE", "DIPVAE", "VAE", "BetaTCVAE", "BetaVAE", "DeltaVAE", "FactorVAE", "InfoVAE"),
-    *("Output", "RateCost", "Terms"),
+    "BNVAE",
+    "DIPVAE",
+    "VAE",
+    "BetaTCVAE",
+    "BetaVAE",
+    "DeltaVAE",
+    "FactorVAE",
+    "InfoVAE",
+    "Output",
+    "RateCost",
+    "Terms",
 ]

@@ -5,13 +5,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
-
 from vae_lab.checks import ConfigError
 from vae_lab.config.compose import compose_config
 from vae_lab.config.groups import entries_of, groups, options_with
-from vae_lab.config.names import as_written, key_and_text
+from vae_lab.config.names import key_and_text
 from vae_lab.config.options import options_of
+from vae_lab.config.recorded import recorded
 from vae_lab.diagnosis.causes import ESTABLISHED
 from vae_lab.runs.run import Run, text
 from vae_lab.runs.sweep import Sweep
@@ -24,9 +23,7 @@ CONFIG_DIR = "--config-dir="
 
 def arguments_of(run: Path) -> list[str]:
     """The arguments that made a run: its options, such as ``--allow=my_nets``, and its overrides, as recorded."""
-    recorded = run / ".hydra" / "overrides.yaml"
-    overrides = as_written(OmegaConf.load(recorded)) if recorded.is_file() else []
-    return [*options_of(run), *overrides]
+    return [*options_of(run), *map(str, recorded(run / ".hydra" / "overrides.yaml") or ())]
 
 
 def again(run: Path) -> str:

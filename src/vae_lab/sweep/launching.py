@@ -47,6 +47,12 @@ def launcher_for(
     return local
 
 
+def launched_by(config: DictConfig) -> list[str]:
+    """The launcher and its options as they were typed: a record does not bring them back."""
+    typed = as_written(config.hydra.overrides.hydra)
+    return [override for override in typed if key_and_text(override)[0].startswith((LAUNCHER, "hydra.launcher."))]
+
+
 def launch(
     launcher: Launcher,
     config: DictConfig,
@@ -69,7 +75,8 @@ def launch(
         RunFailed: at the end, when runs failed.
     """
     directory = Path(str(config.hydra.sweep.dir))
-    go_on = f"to go on: {resume_command(directory, options_now(config.hydra), many=True)}"
+    options = [*options_now(config.hydra), *launched_by(config)]
+    go_on = f"to go on: {resume_command(directory, options, many=True)}"
     at_once = 1 if isinstance(launcher, BasicLauncher) else max(len(jobs), 1)  # none is left of a sweep that has ended
     size = batch_size or at_once
     launched: list[str] = []

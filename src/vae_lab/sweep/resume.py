@@ -11,13 +11,13 @@ from pathlib import Path
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
-from omegaconf import OmegaConf
 
 from vae_lab.checks import ArgumentError, ConfigError
 from vae_lab.config.changes import LENGTHS
 from vae_lab.config.loader import CONFIG, CheckedLoader
-from vae_lab.config.names import as_written, key_and_text, quoted
+from vae_lab.config.names import key_and_text, quoted
 from vae_lab.config.options import options_of
+from vae_lab.config.recorded import recorded
 from vae_lab.console import CommandLine, read_command_line
 from vae_lab.runs.find import LATEST, ROOTS, newest
 from vae_lab.runs.names import RESULT, SWEEP
@@ -97,11 +97,11 @@ def run_again(line: CommandLine, run: Path, typed: Sequence[str]) -> CommandLine
         ConfigError: when the directory holds links, or its settings cannot be read.
     """
     check_plain(run)
-    recorded = as_written(OmegaConf.load(run / OVERRIDES)) if (run / OVERRIDES).is_file() else None
-    if recorded is None:
+    overrides = recorded(run / OVERRIDES)
+    if overrides is None:
         raise ConfigError(f"{run / OVERRIDES}: is missing, so the settings of the run are not known")
     old = read_command_line(options_of(run))
-    taken, left = what_counts(recorded, old, line)
+    taken, left = what_counts([str(override) for override in overrides], old, line)
     say_what_is_left(left)
     keys = {key_and_text(override)[0] for override in typed}
     kept = [override for override in taken if key_and_text(override)[0] not in keys]
@@ -133,11 +133,11 @@ def is_hydra(override: str) -> bool:
     return key_and_text(override)[0].startswith(("hydra.", "hydra/", "hydra@"))
 
 
-def what_counts(recorded: Sequence[str], old: CommandLine, line: CommandLine) -> tuple[list[str], list[str]]:
+def what_counts(before: Sequence[str], old: CommandLine, line: CommandLine) -> tuple[list[str], list[str]]:
     """The recorded overrides that are taken, and what of the record is left to be typed again."""
-    taken = [o for o in recorded if not is_hydra(o) or key_and_text(o)[0] == SUBDIR]
+    taken = [o for o in before if not is_hydra(o) or key_and_text(o)[0] == SUBDIR]
     ours = ("hydra.sweep.dir", "hydra.run.dir", "hydra.mode", "hydra.sweeper.resume")  # which are set here
-    left = [o for o in recorded if o not in taken and key_and_text(o)[0] not in ours and o not in line.overrides]
+    left = [o for o in before if o not in taken and key_and_text(o)[0] not in ours and o not in line.overrides]
     return taken, [*(f"--allow={name}" for name in old.modules if name not in line.modules), *left]
 
 
