@@ -43,7 +43,7 @@ class Search:
         found = [[figure_named(result, name) for name in self.objectives] for result in results]
         if not found or any(value is None for figures in found for value in figures):
             return None
-        return [median(values) for values in zip(*found, strict=True)]  # type: ignore[type-var]
+        return [median(values) for values in zip(*found, strict=True)]
 
     def costs(self, results: Iterable[Result]) -> list[float] | None:
         """The same, so that less is better."""

@@ -117,6 +117,11 @@ class Sweep:
         return sorted(dict.fromkeys([*declared, *differing]), key=lambda key: key == SEED)
 
     @property
+    def search(self) -> Search | None:
+        """How its settings were chosen; None where they come from a grid."""
+        return self.record.search if self.record else None
+
+    @property
     def waiting(self) -> int:
         """How many jobs have not begun."""
         begun = {path.parent.name for path in self.directory.glob(f"*/{RESULT}")}

@@ -6,7 +6,8 @@ together say how it goes on: with the settings, in the order and with the figure
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -35,6 +36,7 @@ from vae_lab.sweep.optuna_space import Space, Value, read_space
 from vae_lab.sweep.optuna_study import (
     RUNS,
     SAMPLERS,
+    STORAGE,
     ask,
     check_space,
     failed,
@@ -44,6 +46,7 @@ from vae_lab.sweep.optuna_study import (
     suggested,
     tell,
 )
+from vae_lab.sweep.pool import dismissing
 from vae_lab.sweep.record import has_ended, now
 from vae_lab.sweep.slots import Machine, Places
 from vae_lab.training.run import check
@@ -51,6 +54,7 @@ from vae_lab.training.trainer import quieten
 
 if TYPE_CHECKING:
     from optuna import Study
+    from optuna.trial import FrozenTrial
 
 KEY = "hydra.sweeper"
 DEFAULT: Mapping[str, Direction] = {"test/elbo": "maximize"}
@@ -108,6 +112,7 @@ def search(
         ConfigError: before anything runs, for what does not fit; later, for an objective that no run has.
         RunFailed: at the end, when runs failed.
     """
+    quieten()
     space = read_space(parser, params, arguments)
     directory = hydra.directory
     if not resume:
@@ -122,15 +127,25 @@ def search(
     elif plan.at_once < 1:
         plan = replace(plan, at_once=places(launcher, config))
     directory.mkdir(parents=True, exist_ok=True)
-    with holding(directory):
+    with holding(directory), keeping_workers(launcher):
         if not resume:
             check_free(directory)  # nobody else can begin there from here on
         study = open_study(directory, plan)
         check_space(study, space.dimensions)
         note_begin(hydra, space, plan, arguments, resume)
-        quieten()
         fail_fast = bool(hydra.config.hydra.sweeper.fail_fast)
         launch_batches(launcher, hydra.config, Batches(hydra, space, plan, study), fail_fast)
+
+
+@contextmanager
+def keeping_workers(launcher: Launcher) -> Iterator[None]:
+    """Keep the workers of the launcher ``local`` from batch to batch: a new one pays seconds of imports."""
+    if not isinstance(launcher, LocalLauncher):
+        yield
+        return
+    launcher.kept = {}
+    with dismissing(launcher.kept):
+        yield
 
 
 class Batches:
@@ -147,23 +162,24 @@ class Batches:
         self.hydra, self.space, self.search, self.study = hydra, space, search, study
         self.directory = hydra.directory
         self.jobs: dict[str, list[str]] = {}  # the overrides of each run by the name of its directory
+        self.configs: dict[str, DictConfig] = {}  # that they compose
+        self.names: dict[tuple[Value, ...], list[str]] = {}  # of the runs of each setting
 
     def __iter__(self) -> Iterator[Batch]:
         for trial in failed(self.study):
-            if self.may_go_on(trial.user_attrs[RUNS]):
+            if self.may_go_on(self.runs_of(trial)):
                 repeat(self.study, trial)
-        while open_trials := self.suggest():
-            points = {name: trial.params for trial in open_trials for name in trial.user_attrs[RUNS]}
-            for point in points.values():
-                self.name_runs(point)
-            left = self.left_to_do([name for name in points if name in self.jobs])
-            self.note_jobs(list(points))
+        while trials := self.suggest():
+            runs = {trial.number: self.runs_of(trial) for trial in trials}
+            names = list(dict.fromkeys(name for each in runs.values() for name in each))
+            left = self.left_to_do(names)
+            self.note_jobs(names)
             if left:
                 yield left, [self.jobs[name] for name in left]
-            for trial in open_trials:
-                tell(self.study, trial.number, self.figures(trial.user_attrs[RUNS]))
+            for number, each in runs.items():
+                tell(self.study, number, self.figures(each))
 
-    def suggest(self) -> list[Any]:
+    def suggest(self) -> list["FrozenTrial"]:
         """The trials of a batch: those that a stopped search has left open, filled up with new ones."""
         done = suggested(self.study)
         full = done % self.search.at_once == 0 and bool(running(self.study))
@@ -173,21 +189,42 @@ class Batches:
         return running(self.study)
 
     def name_runs(self, point: Mapping[str, Value]) -> list[str]:
-        """The names of a setting's runs, none where it cannot be composed, which is said; their jobs are kept."""
-        try:
-            jobs = [[*job, *self.hydra.own_name(job, self.space.keys)] for job in self.space.jobs(point, self.known)]
-            names = [directory_name(self.hydra.compose(job), 0) for job in jobs]
-            check_names(self.directory, names)
-        except ConfigError as error:
-            print(f"a trial failed: {error}", flush=True)
-            return []
+        """The names of a setting's runs; none where it cannot be composed, which is said."""
+        setting = tuple(point[key] for key in self.space.dimensions)
+        if setting not in self.names:
+            try:
+                self.names[setting] = self.compose(point)
+            except ConfigError as error:
+                print(f"a trial failed: {error}", flush=True)
+                self.names[setting] = []
+        return self.names[setting]
+
+    def compose(self, point: Mapping[str, Value]) -> list[str]:
+        """Compose the runs of a setting, and keep their jobs and configs by their names, which are returned.
+
+        Raises:
+            ConfigError: for what does not fit.
+        """
+        keys = self.space.keys
+        jobs = [[*job, *self.hydra.own_name(job, keys)] for job in self.space.jobs(point, self.hydra.known_keys)]
+        configs = [self.hydra.compose(job) for job in jobs]
+        names = [directory_name(config, 0) for config in configs]
+        check_names(self.directory, names)
         place = "hydra.sweep.subdir="  # said outright: no number of a job stays the same
         self.jobs |= {name: [*job, f"{place}{quoted(name)}"] for name, job in zip(names, jobs, strict=True)}
+        self.configs |= zip(names, configs, strict=True)
         return names
 
-    def known(self, groups: tuple[str, ...]) -> set[str]:
-        """The dotted keys of the config that some group choices compose."""
-        return self.hydra.known_keys(groups)
+    def runs_of(self, trial: "FrozenTrial") -> list[str]:
+        """The names of a trial's runs.
+
+        Raises:
+            ConfigError: where the storage has noted others.
+        """
+        names = self.name_runs(trial.params)
+        if names != trial.user_attrs[RUNS]:
+            raise ConfigError(f"{self.directory / STORAGE}: trial {trial.number} has other runs than its setting")
+        return names
 
     def left_to_do(self, names: Sequence[str]) -> list[str]:
         """The runs that have not ended; a setting that is suggested again has, and is not run twice.
@@ -196,7 +233,7 @@ class Batches:
             ConfigError: for a run directory that holds links, other settings than its job, or a record of another
                 vae_lab, and for one that another process is at.
         """
-        return [names[i] for i in to_do(self.directory, names, [self.hydra.compose(self.jobs[name]) for name in names])]
+        return [names[i] for i in to_do(self.directory, names, [self.configs[name] for name in names])]
 
     def figures(self, names: Sequence[str]) -> list[float] | None:
         """The objectives of a trial by what its runs have recorded; None where one failed, or diverged.
@@ -213,10 +250,8 @@ class Batches:
         """The records of runs that can be read."""
         found = []
         for name in names:
-            try:
+            with suppress(RecordError):
                 found.append(Result.read(self.directory / name))
-            except RecordError:
-                pass
         return found
 
     def may_go_on(self, names: Sequence[str]) -> bool:
@@ -278,7 +313,9 @@ def same_search(before: Search, now_wanted: Search, typed: Sequence[str]) -> Sea
         then, later = getattr(before, name), getattr(now_wanted, name)
         if name in typed and later != then:
             raise ConfigError.setting(f"{KEY}.{name}", later, f"was {then} when the search began, which keeps it")
-    return replace(before, trials=now_wanted.trials if "trials" in typed else before.trials)
+    settings = {field.name: getattr(before, field.name) for field in fields(Search) if field.name != "objectives"}
+    kept = read_search(before.objectives, settings)  # what is recorded is checked like what is typed
+    return replace(kept, trials=now_wanted.trials if "trials" in typed else before.trials)
 
 
 def places(launcher: Launcher, config: DictConfig) -> int:
@@ -291,7 +328,8 @@ def places(launcher: Launcher, config: DictConfig) -> int:
         return 1
     if not isinstance(launcher, LocalLauncher):
         raise ConfigError.part(f"{KEY}.at_once", "must be given with this launcher: how many runs go side by side")
-    held = Places(launcher.devices, launcher.jobs_per_device, launcher.devices_per_job)
+    devices: Any = launcher.devices
+    held = Places(devices, launcher.jobs_per_device, launcher.devices_per_job)
     with naming("hydra.launcher"):
         return len(Machine.this(str(config.trainer.get("accelerator", "auto"))).slots(MOST_JOBS, held))
 

@@ -69,6 +69,9 @@ class Numbers:
         return repr(min(max(rounded, self.low), self.high))
 
 
+NOTHING = Numbers(1, 0)
+
+
 @dataclass(frozen=True)
 class Space:
     """The settings among which a search chooses.
@@ -180,13 +183,18 @@ def steps(value: RangeSweep) -> Numbers:
     assert start is not None
     assert stop is not None
     count = math.ceil((stop - start) / step - 1e-9) if step else 0
+    if count < 1:
+        return NOTHING
     if not all(isinstance(number, int) for number in (start, stop, step)):
         start = float(start)
-    return Numbers(start, start + (count - 1) * step, step, LOG in value.tags)
+    last = start + (count - 1) * step
+    return Numbers(min(start, last), max(start, last), abs(step), LOG in value.tags)
 
 
 def impossible(values: Numbers) -> str:
     """Why no number can be chosen from these; empty where one can."""
+    if values == NOTHING:
+        return "has no values"
     if not (math.isfinite(values.low) and math.isfinite(values.high)):
         return "must lie between finite numbers"
     if values.low > values.high or (values.step is None and values.low == values.high):
