@@ -42,9 +42,7 @@ def launch(
         ConfigError: for places that this machine does not have.
         Interrupted: when a signal ended it.
     """
-    sweep = Path(str(config.hydra.sweep.dir)).absolute()
-    shared = [*as_written(config.hydra.overrides.hydra), f"hydra.sweep.dir={quoted(str(sweep))}"]
-    jobs = [Job(first + i, name_of(own), [*shared, *own]) for i, own in enumerate(job_overrides)]
+    sweep, jobs = Path(str(config.hydra.sweep.dir)), jobs_of(config, job_overrides, first)
     accelerator = str(loader.load_sweep_config(config, list(job_overrides[0])).trainer.get("accelerator", "auto"))
     with naming("hydra.launcher"):
         slots = Machine.this(accelerator).slots(len(jobs), places)
@@ -63,6 +61,13 @@ def launch(
 
     with tqdm(total=len(jobs), desc="sweep", unit="run", disable=not sys.stdout.isatty(), leave=False) as bar:
         Pool(slots, ended, bar.write, command, failed.is_set, kept).run(jobs)
+
+
+def jobs_of(config: DictConfig, job_overrides: Sequence[Sequence[str]], first: int) -> list[Job]:
+    """The jobs of a sweep, numbered from ``first``, with all overrides that compose their configs in any process."""
+    sweep = Path(str(config.hydra.sweep.dir)).absolute()
+    shared = [*as_written(config.hydra.overrides.hydra), f"hydra.sweep.dir={quoted(str(sweep))}"]
+    return [Job(first + i, name_of(own), [*shared, *own]) for i, own in enumerate(job_overrides)]
 
 
 def name_of(overrides: Sequence[str]) -> str:
