@@ -1,8 +1,8 @@
 """The sweeper ``optuna``: settings are suggested by Optuna, from the figures of those before.
 
 It is a Hydra plugin, and so lies in Hydra's namespace package: a thin shell over ``vae_lab.sweep``, which it imports
-only when it sweeps. Every launcher works below it. hydra-optuna-sweeper pins an old Optuna; both have the name optuna, so
-only one of them may be installed.
+only when it sweeps. Every launcher works below it. hydra-optuna-sweeper pins an old Optuna; both have the name optuna,
+so only one of them may be installed.
 """
 
 from dataclasses import dataclass, field

@@ -6,6 +6,7 @@ directory, which all nodes must see; a task only says what went wrong where the 
 
 import logging
 import os
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -20,6 +21,7 @@ from vae_lab.sweep.pool import GRACE, POLL, Job
 from vae_lab.sweep.record import Position, failed_runs
 
 MISSING = "hydra/launcher=ray: ray is not installed; pip install 'vae_lab[ray]'"
+KNOCK = 10.0  # seconds for a cluster to answer
 LEAST_STORE = 78_643_200  # bytes, the least that Ray takes: a sweep stores nothing in it
 QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
 OPTIONS: dict[str, Any] = {"include_dashboard": False, "object_store_memory": LEAST_STORE}  # of our own cluster
@@ -106,10 +108,22 @@ def connected(address: str | None) -> Any:
     if not ray.is_initialized():
         options = OPTIONS if address is None else {}
         try:
+            knock(address)
             ray.init(address=address or "local", log_to_driver=False, logging_level=logging.ERROR, **options)
         except Exception as error:  # Ray has many for a cluster that does not answer
             raise ConfigError.setting("hydra.launcher.address", address, one_line(error)) from error
     return ray
+
+
+def knock(address: str | None) -> None:
+    """Try a cluster's ``HOST:PORT``: where nobody answers, Ray would try for minutes.
+
+    Raises:
+        OSError: when nobody does.
+    """
+    host, _, port = (address or "").rpartition(":")
+    if host and port.isdecimal() and "/" not in host:
+        socket.create_connection((host, int(port)), timeout=KNOCK).close()
 
 
 def ended(ray: Any, running: dict[Any, Job]) -> Iterator[tuple[Any, tuple[str, str]]]:
