@@ -36,6 +36,7 @@ class LocalLauncher(Launcher):
         self.jobs_per_device, self.devices_per_job = jobs_per_device, devices_per_job
         self.config: DictConfig | None = None
         self.hydra_context: HydraContext | None = None
+        self.kept: dict[int, Any] | None = None  # workers, by slot, where batch follows batch
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Keep what Hydra says of the sweep."""
@@ -54,5 +55,5 @@ class LocalLauncher(Launcher):
         assert self.config is not None
         assert self.hydra_context is not None
         places = Places(self.devices, self.jobs_per_device, self.devices_per_job)
-        launch(self.config, self.hydra_context.config_loader, job_overrides, initial_job_idx, places)
+        launch(self.config, self.hydra_context.config_loader, job_overrides, initial_job_idx, places, self.kept)
         return []

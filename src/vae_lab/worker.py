@@ -11,6 +11,9 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import redirect_stdout
+from io import StringIO
+from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, NoReturn
 
@@ -21,11 +24,12 @@ from omegaconf import open_dict
 
 from vae_lab.checks import ConfigError, Interrupted, RunFailed, one_line
 from vae_lab.cli import job
-from vae_lab.config.build import allowing, inherited_modules
+from vae_lab.config.build import ALLOW_VARIABLE, allowing, inherited_modules
 from vae_lab.config.loader import CONFIG, CheckedLoader
 from vae_lab.console import read_command_line
-from vae_lab.endings import forgiving_output, signals
+from vae_lab.endings import environment, forgiving_output, signals
 from vae_lab.sweep.pool import GRACE, MARK
+from vae_lab.sweep.ray_tasks import Task
 
 
 def listen(requests: SimpleQueue[str | None]) -> None:
@@ -50,6 +54,21 @@ def perform(loader: CheckedLoader, number: int, overrides: Sequence[str]) -> str
     except Exception as error:  # the next job may fare better
         return one_line(error)
     return problem_of(done)
+
+
+def perform_afar(task: Task) -> tuple[str, str]:
+    """Run a job in a process of Ray; returns what it printed, and what went wrong where it could not say so itself."""
+    if Path(task.folder).is_dir():
+        os.chdir(task.folder)
+        sys.path.insert(0, task.folder)  # as ``python -m`` does
+    loader = CheckedLoader(Path(task.config_dir) if task.config_dir else None)
+    printed = StringIO()
+    try:
+        with redirect_stdout(printed), signals(), environment({ALLOW_VARIABLE: ",".join(task.modules)}):
+            problem = perform(loader, task.job.number, task.job.overrides)
+    except Interrupted:  # its record says so
+        problem = ""
+    return printed.getvalue(), problem
 
 
 def problem_of(done: JobReturn) -> str:

@@ -8,6 +8,7 @@ from vae_lab.checks import ArgumentError, choice, number
 from vae_lab.console import CommandLine, command, read_options
 from vae_lab.report.comparison import content
 from vae_lab.report.figures import rounded
+from vae_lab.report.front import marks
 from vae_lab.report.matched import matched
 from vae_lab.report.show import finish, show_sweep
 from vae_lab.report.table import Content, show
@@ -62,7 +63,8 @@ def main(line: CommandLine) -> None:
     sweep = Sweep.read(directories[0]) if len(directories) == 1 else Sweep.joined(directories)
     for reason in sweep.skipped:
         print(f"skipped {reason}", file=sys.stderr)
-    table = matched_content(sweep, options) if options["match"] else content(sweep.runs, sweep.keys)
+    found = sweep.runs, sweep.keys
+    table = matched_content(sweep, options) if options["match"] else content(*found, marks(*found, sweep.search))
     if form == "text":
         show(table.rich())
     else:

@@ -12,11 +12,13 @@ from vae_lab.config.names import key_and_text
 from vae_lab.config.options import options_of
 from vae_lab.config.recorded import recorded
 from vae_lab.diagnosis.causes import ESTABLISHED
+from vae_lab.report.front import found
 from vae_lab.runs.run import Run, text
-from vae_lab.runs.sweep import Sweep
+from vae_lab.runs.sweep import SEED, Sweep
 
 PYTHON = ("python", "-m")
 SEEDS = "seed=0,1,2"
+NEW_SEEDS = "1,2,3"  # beside 0, with which a search ran
 SAMPLES = "k=5000"
 CONFIG_DIR = "--config-dir="
 
@@ -91,7 +93,13 @@ def corrections(overrides: Sequence[str], change: Mapping[str, Any], folder: str
 
 
 def after_sweep(sweep: Sweep, seeded: bool) -> str | None:
-    """What a person would most likely want to do after a sweep: more seeds, or a closer look at a run."""
+    """What a person would most likely want to do after a sweep: more seeds, or a closer look at a run.
+
+    After a search that is what it found, with seeds of its own.
+    """
+    if sweep.search and (best := found(sweep.runs, sweep.keys, sweep.search)):
+        run = max((setting.runs[0] for setting in best), key=lambda run: run.figure("elbo") or float("-inf"))
+        return retry(arguments_of(run.directory), {SEED: NEW_SEEDS})
     arguments = sweep.record.arguments if sweep.record else []
     if arguments and not seeded:
         kept = [argument for argument in arguments if not argument.startswith(("hydra.sweep.dir=", "seed="))]

@@ -1,6 +1,7 @@
 """The table of a sweep: a row per run, or per setting where there are several seeds."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from vae_lab.diagnosis.causes import Cause
 from vae_lab.report.figures import FIGURES, bound, bracket, cell, figures_of, rounded
@@ -10,6 +11,28 @@ from vae_lab.runs.setting import Setting, settings_of
 from vae_lab.runs.sweep import SEED
 
 LATE = max(shown.rank for shown in FIGURES.values()) + 1  # the rank of what leaves a narrow table first
+
+
+MARK = "*"
+
+
+class Marks(NamedTuple):
+    """The runs that a table marks, by name, under a heading; none without one."""
+
+    heading: str = ""
+    names: frozenset[str] = frozenset()
+
+    @property
+    def headings(self) -> list[str]:
+        """Its column, where it has one."""
+        return [self.heading] if self.heading else []
+
+    def cells(self, runs: Sequence[Run]) -> list[str]:
+        """The cell of a row with these runs, where there is such a column."""
+        return [MARK if any(run.name in self.names for run in runs) else "" for _ in self.headings]
+
+
+NO_MARKS = Marks()
 
 
 class Notes:
@@ -33,29 +56,31 @@ def short_names(keys: Sequence[str]) -> list[str]:
     return [name if last.count(name) == 1 else key for name, key in zip(last, keys, strict=True)]
 
 
-def runs_content(runs: Sequence[Run], keys: Sequence[str]) -> Content:
+def runs_content(runs: Sequence[Run], keys: Sequence[str], marks: Marks = NO_MARKS) -> Content:
     """A row per run."""
     figures, notes, rows = figures_of(runs), Notes(), []
     for run in runs:
         seconds = "-" if run.result.seconds is None else rounded(run.result.seconds, 1)
-        swept = [text(run.overrides, key) for key in keys]
+        swept = [*(text(run.overrides, key) for key in keys), *marks.cells([run])]
         collapse = run.collapse.replace(", held at its floor", " (floor)")
         rows.append([*swept, *(cell(run, title) for title in figures), seconds, notes.refer(collapse, run.cause)])
-    ranks = [*(0 for _ in keys), *(shown.rank for shown in figures.values()), LATE, 0]
-    return Content([*short_names(keys), *figures, "seconds", "collapse"], rows, 1, ranks, notes.words)
+    leading = [*short_names(keys), *marks.headings]
+    ranks = [*(0 for _ in leading), *(shown.rank for shown in figures.values()), LATE, 0]
+    return Content([*leading, *figures, "seconds", "collapse"], rows, 1, ranks, notes.words)
 
 
-def settings_content(settings: Sequence[Setting], keys: Sequence[str]) -> Content:
+def settings_content(settings: Sequence[Setting], keys: Sequence[str], marks: Marks = NO_MARKS) -> Content:
     """A row per setting: median [least, largest] over its seeds."""
     names = [key for key in keys if key != SEED]
     figures, notes, rows = figures_of(run for setting in settings for run in setting.runs), Notes(), []
     for setting in settings:
-        swept = [text(setting.values, key) for key in names]
+        swept = [*(text(setting.values, key) for key in names), *marks.cells(setting.runs)]
         spreads = [spread(setting, title) for title in figures]
         collapse = notes.refer(setting.collapse, setting.cause)
         rows.append([*swept, str(len(setting.runs)), *spreads, setting.used, collapse])
-    ranks = [*(0 for _ in names), LATE, *(shown.rank for shown in figures.values()), LATE, 0]
-    headings = [*short_names(names), "seeds", *figures, "dims used", "collapse"]
+    leading = [*short_names(names), *marks.headings]
+    ranks = [*(0 for _ in leading), LATE, *(shown.rank for shown in figures.values()), LATE, 0]
+    headings = [*leading, "seeds", *figures, "dims used", "collapse"]
     return Content(headings, rows, 1, ranks, notes.words)
 
 
@@ -72,9 +97,9 @@ def spread(setting: Setting, title: str) -> str:
     return f"{sign}{middle}" + ("" if title == "floor" else f" [{low}, {high}]")
 
 
-def content(runs: Sequence[Run], keys: Sequence[str]) -> Content:
+def content(runs: Sequence[Run], keys: Sequence[str], marks: Marks = NO_MARKS) -> Content:
     """The table of a sweep: by setting where there are several seeds, else by run."""
     settings = settings_of(runs, keys)
     if any(len(setting.runs) > 1 for setting in settings):
-        return settings_content(settings, keys)
-    return runs_content(runs, keys)
+        return settings_content(settings, keys, marks)
+    return runs_content(runs, keys, marks)

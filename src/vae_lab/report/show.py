@@ -8,6 +8,7 @@ from vae_lab.checks import one_line, printable
 from vae_lab.report.commands import after_run, after_sweep
 from vae_lab.report.comparison import content, runs_content
 from vae_lab.report.figures import cell
+from vae_lab.report.front import marks
 from vae_lab.report.oracle import show_oracle
 from vae_lab.report.page.pictures import write_pictures
 from vae_lab.report.page.write import write_page
@@ -40,12 +41,12 @@ def show_sweep(sweep: Sweep, folder: Path) -> str:
     say(f"skipped {reason}" for reason in sweep.skipped)
     if not runs:
         return f"no run of {sweep.directory} left a result that can be read"
-    settings = settings_of(runs, keys)
-    rows = [*(summary_row(run, keys) for run in runs), *map(skipped_row, sweep.skipped)]
+    settings, marked = settings_of(runs, keys), marks(runs, keys, sweep.search)
+    rows = [*(summary_row(run, keys, marked) for run in runs), *map(skipped_row, sweep.skipped)]
     written = write_tables(folder, {SUMMARY: rows, SETTINGS: [setting_row(setting) for setting in settings]})
     seeded = any(len(setting.runs) > 1 for setting in settings)
-    show_content(content(runs, keys), SETTINGS if seeded else SUMMARY)
-    say(sentences(runs, keys))
+    show_content(content(runs, keys, marked), SETTINGS if seeded else SUMMARY)
+    say(sentences(runs, keys, sweep.search))
     if sweep.waiting:
         print(f"{sweep.waiting} of {len(sweep.record.jobs if sweep.record else [])} runs have not started.")
     print(written)

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
+from vae_lab.report.comparison import NO_MARKS, Marks
 from vae_lab.runs.result import Kind
 from vae_lab.runs.run import Run
 from vae_lab.runs.setting import Setting
@@ -22,12 +23,13 @@ def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
         writer.writerows(rows)
 
 
-def summary_row(run: Run, keys: Sequence[str]) -> dict[str, Any]:
+def summary_row(run: Run, keys: Sequence[str], marks: Marks = NO_MARKS) -> dict[str, Any]:
     """One run as a row of ``summary.csv``: what was swept, how it ended, and every scalar figure."""
     result = run.result
     return {
         "run": run.name,
         **{key: run.overrides.get(key, "") for key in keys},
+        **dict.fromkeys(marks.headings, run.name in marks.names),
         "seed": result.seed,
         "status": run.status,
         "reason": run.reason or run.problem,

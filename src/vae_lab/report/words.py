@@ -6,15 +6,17 @@ from typing import NamedTuple
 
 from vae_lab.report.cautions import cautions, endings
 from vae_lab.report.effects import batch_size_effect, prevented_collapses
+from vae_lab.report.front import LUCK, findings
 from vae_lab.runs.run import Run, text
+from vae_lab.runs.search import Search
 from vae_lab.runs.setting import settings_of
 from vae_lab.runs.sweep import SEED
 
 
-def sentences(runs: Sequence[Run], keys: Sequence[str]) -> list[str]:
-    """Which runs collapsed, how that goes with each swept key, what prevented it, and what to beware of."""
-    found = summary(runs, keys)
-    return [*found.collapses, *found.effects, *found.cautions, *found.endings]
+def sentences(runs: Sequence[Run], keys: Sequence[str], search: Search | None = None) -> list[str]:
+    """What was found, which runs collapsed, how that goes with each swept key, what prevented it, what to beware of."""
+    found = summary(runs, keys, search)
+    return [*found.findings, *found.collapses, *found.effects, *found.cautions, *found.endings]
 
 
 class Summary(NamedTuple):
@@ -24,9 +26,10 @@ class Summary(NamedTuple):
     effects: Sequence[str]  # what a change did
     cautions: Sequence[str]  # what to beware of
     endings: Sequence[str]  # which runs did not finish, and why
+    findings: Sequence[str] = ()  # of a search
 
 
-def summary(runs: Sequence[Run], keys: Sequence[str]) -> Summary:
+def summary(runs: Sequence[Run], keys: Sequence[str], search: Search | None = None) -> Summary:
     """What a sweep says, in words."""
     settings = settings_of(runs, keys)
     finished = [run for run in runs if run.finished]
@@ -34,9 +37,11 @@ def summary(runs: Sequence[Run], keys: Sequence[str]) -> Summary:
         return Summary([], [], [], endings(runs))
     if len(finished) == 1:
         return Summary([collapse(finished[0])], [], cautions(finished, settings), endings(runs))
-    by_key = [line for key in keys if key != SEED for line in by_value(finished, key)]
+    # of a search no value has runs that stand for it
+    by_key = [] if search else [line for key in keys if key != SEED for line in by_value(finished, key)]
     effects = prevented_collapses(settings) + batch_size_effect(settings)
-    return Summary([count(finished), *by_key], effects, cautions(finished, settings), endings(runs))
+    words = [*([LUCK] if search else []), *cautions(finished, settings)]
+    return Summary([count(finished), *by_key], effects, words, endings(runs), findings(runs, keys, search))
 
 
 def collapse(run: Run) -> str:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from vae_lab.runs.names import RESULT, SWEEP
 from vae_lab.runs.records import Record, RecordError, read_record, write_record
 from vae_lab.runs.run import Run, text
+from vae_lab.runs.search import Search
 
 SEED = "seed"
 SWEPT_IN = "sweep"  # the key that tells runs of several sweeps apart
@@ -36,6 +37,7 @@ class SweepRecord(Record):
     jobs: list[str]
     resumed: str | None = None  # when it was last taken up
     skipped: int = 0  # jobs that had ended by then
+    search: Search | None = None  # where its settings come from no grid
 
     @classmethod
     def read(cls, sweep: Path) -> "SweepRecord":
@@ -45,6 +47,12 @@ class SweepRecord(Record):
             RecordError: when it is missing, broken, or of another format.
         """
         return read_record(sweep / SWEEP, cls)
+
+    @property
+    def total(self) -> int:
+        """How many runs there will be: those of a search that are not suggested yet count, too."""
+        planned = self.search.trials * self.search.seeds if self.search else 0
+        return max(len(self.jobs), planned)
 
     def write(self, sweep: Path) -> None:
         """Put it into the sweep directory, in the place of the one before."""
@@ -110,6 +118,11 @@ class Sweep:
         named = dict.fromkeys(key for run in self.runs for key in run.overrides)
         differing = [key for key in named if len({text(run.overrides, key) for run in self.runs}) > 1]
         return sorted(dict.fromkeys([*declared, *differing]), key=lambda key: key == SEED)
+
+    @property
+    def search(self) -> Search | None:
+        """How its settings were chosen; None where they come from a grid."""
+        return self.record.search if self.record else None
 
     @property
     def waiting(self) -> int:

@@ -1,6 +1,6 @@
 """Jobs to a launcher, whichever it is, and what becomes of the sweep at its end."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from hydra._internal.core_plugins.basic_launcher import BasicLauncher
@@ -16,6 +16,8 @@ from vae_lab.report.show import finish
 from vae_lab.sweep.record import end, failed_runs, lost_runs
 from vae_lab.sweep.resume import resume_command
 from vae_lab.sweep.slots import Machine
+
+Batch = tuple[Sequence[str], Sequence[Sequence[str]]]  # the names of jobs, and their overrides
 
 LAUNCHER = "hydra/launcher"
 A_FEW = 4  # jobs: with no more of them, workers pay more for their imports than they save
@@ -74,19 +76,29 @@ def launch(
     Raises:
         RunFailed: at the end, when runs failed.
     """
+    at_once = 1 if isinstance(launcher, BasicLauncher) else max(len(jobs), 1)  # none is left of a sweep that has ended
+    size = batch_size or at_once
+    batches = ((names[start : start + size], jobs[start : start + size]) for start in range(0, len(jobs), size))
+    launch_batches(launcher, config, batches, fail_fast)
+
+
+def launch_batches(launcher: Launcher, config: DictConfig, batches: Iterable[Batch], fail_fast: bool) -> None:
+    """Launch batch after batch, each when the one before has ended, and say what became of the sweep.
+
+    Raises:
+        RunFailed: at the end, when runs failed.
+    """
     directory = Path(str(config.hydra.sweep.dir))
     options = [*options_now(config.hydra), *launched_by(config)]
     go_on = f"to go on: {resume_command(directory, options, many=True)}"
-    at_once = 1 if isinstance(launcher, BasicLauncher) else max(len(jobs), 1)  # none is left of a sweep that has ended
-    size = batch_size or at_once
     launched: list[str] = []
     stopped = ""
     try:
-        for start in range(0, len(jobs), size):
-            batch = names[start : start + size]
+        for batch, jobs in batches:
+            first = len(launched)
             launched += batch
             try:
-                launcher.launch(jobs[start : start + size], initial_job_idx=start)
+                launcher.launch(jobs, initial_job_idx=first)
             except OSError as error:  # before a run has begun: its directory cannot be written
                 print(f"{', '.join(batch)}: failed: {printable(one_line(error))}", flush=True)
             if fail_fast and failed_runs(directory, batch):

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from vae_lab.checks import printable
 from vae_lab.config.build import naming
 from vae_lab.config.names import as_written, quoted
-from vae_lab.sweep.pool import COMMAND, Job, Pool
+from vae_lab.sweep.pool import COMMAND, Job, Pool, Worker
 from vae_lab.sweep.record import Position, failed_runs
 from vae_lab.sweep.slots import Machine, Places, Slot
 
@@ -26,6 +26,7 @@ def launch(
     job_overrides: Sequence[Sequence[str]],
     first: int,
     places: Places,
+    kept: dict[int, Worker] | None = None,
 ) -> None:
     """Run jobs side by side on this machine. Where the sweeper fails fast, none begins once one has failed.
 
@@ -35,20 +36,20 @@ def launch(
         job_overrides: of each job.
         first: the number of the first job.
         places: how the machine is divided.
+        kept: workers from an earlier launch, for a later one.
 
     Raises:
         ConfigError: for places that this machine does not have.
         Interrupted: when a signal ended it.
     """
-    sweep = Path(str(config.hydra.sweep.dir)).absolute()
-    shared = [*as_written(config.hydra.overrides.hydra), f"hydra.sweep.dir={quoted(str(sweep))}"]
-    jobs = [Job(first + i, name_of(own), [*shared, *own]) for i, own in enumerate(job_overrides)]
+    sweep, jobs = Path(str(config.hydra.sweep.dir)), jobs_of(config, job_overrides, first)
     accelerator = str(loader.load_sweep_config(config, list(job_overrides[0])).trainer.get("accelerator", "auto"))
     with naming("hydra.launcher"):
         slots = Machine.this(accelerator).slots(len(jobs), places)
     folder = loader.config_dir
     command = [*COMMAND, *([f"--config-dir={folder}"] if folder else [])]
-    print(describe(slots), flush=True)
+    if not kept:
+        print(describe(slots), flush=True)
     fail_fast, failed = bool(config.hydra.sweeper.get("fail_fast")), threading.Event()
 
     def ended(job: Job, problem: str) -> None:
@@ -59,7 +60,14 @@ def launch(
             failed.set()
 
     with tqdm(total=len(jobs), desc="sweep", unit="run", disable=not sys.stdout.isatty(), leave=False) as bar:
-        Pool(slots, ended, bar.write, command, stop=failed.is_set).run(jobs)
+        Pool(slots, ended, bar.write, command, failed.is_set, kept).run(jobs)
+
+
+def jobs_of(config: DictConfig, job_overrides: Sequence[Sequence[str]], first: int) -> list[Job]:
+    """The jobs of a sweep, numbered from ``first``, with all overrides that compose their configs in any process."""
+    sweep = Path(str(config.hydra.sweep.dir)).absolute()
+    shared = [*as_written(config.hydra.overrides.hydra), f"hydra.sweep.dir={quoted(str(sweep))}"]
+    return [Job(first + i, name_of(own), [*shared, *own]) for i, own in enumerate(job_overrides)]
 
 
 def name_of(overrides: Sequence[str]) -> str:

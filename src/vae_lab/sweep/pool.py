@@ -12,8 +12,8 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
@@ -102,6 +102,18 @@ class Worker:
         self.process.wait()
 
 
+@contextmanager
+def dismissing(workers: Mapping[int, Worker]) -> Iterator[None]:
+    """End the workers that pools have kept when the block ends."""
+    try:
+        yield
+    finally:
+        for worker in workers.values():
+            worker.dismiss()
+        for worker in workers.values():
+            worker.end()
+
+
 class Pool:
     """Runs jobs on slots: each slot takes the next job when its own has ended, so no slot ever holds two.
 
@@ -111,6 +123,7 @@ class Pool:
         say: called with each line that a worker prints.
         command: that starts a worker.
         stop: asked before each job whether no more shall begin.
+        kept: workers by slot from one pool to the next, which ``dismissing`` ends; None: they end with the jobs.
     """
 
     def __init__(
@@ -120,10 +133,12 @@ class Pool:
         say: Callable[[str], None] = print,
         command: Sequence[str] = COMMAND,
         stop: Callable[[], bool] = lambda: False,
+        kept: dict[int, Worker] | None = None,
     ) -> None:
         self.slots, self.ended, self.say, self.command, self.stop = slots, ended, say, command, stop
         self.waiting: SimpleQueue[Job] = SimpleQueue()
-        self.workers: dict[int, Worker] = {}
+        self.keeps = kept is not None
+        self.workers: dict[int, Worker] = {} if kept is None else kept
         self.stopping = threading.Event()
 
     def run(self, jobs: Iterable[Job]) -> None:
@@ -145,7 +160,7 @@ class Pool:
             self.interrupt(getattr(interrupted, "number", signal.SIGINT))
             raise
         finally:
-            for worker in self.workers.values():
+            for worker in self.workers.values() if self.stopping.is_set() or not self.keeps else ():
                 worker.end()
 
     def interrupt(self, number: int) -> None:
@@ -165,7 +180,7 @@ class Pool:
             problem = self.worker(index).run(job)
             if not self.stopping.is_set():
                 self.ended(job, problem)
-        if index in self.workers:
+        if index in self.workers and not self.keeps:
             self.workers[index].dismiss()
 
     def worker(self, index: int) -> Worker:

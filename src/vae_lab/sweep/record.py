@@ -95,11 +95,11 @@ class Position:
     def time_left(self) -> str:
         """The sweep's time left in words, at the pace so far; empty where no run has ended, or none is left."""
         elapsed = (now() - datetime.fromisoformat(self.began)).total_seconds()
-        ended, total = self.ended(), len(self.record.jobs) - self.record.skipped
+        ended, total = self.ended(), self.record.total - self.record.skipped
         return f"sweep: {duration(elapsed / ended * (total - ended))} left" if 0 < ended < total else ""
 
     def __str__(self) -> str:
-        total = len(self.record.jobs)
+        total = self.record.total
         return f"[{self.index + 1:>{len(str(total))}}/{total}]"
 
 

@@ -28,6 +28,9 @@ from vae_lab.sweep.grid import check_names, choices
 
 RESUME = "resume"
 OVERRIDES = Path(".hydra") / "overrides.yaml"  # of a run, as Hydra records them
+SWEEPER = "hydra/sweeper"
+SEARCHES = f"{SWEEPER}=optuna"
+SEARCH = ("objectives", "trials", "sampler", "seed", "at_once")  # settings of it that its record holds
 SUBDIR = "hydra.sweep.subdir"  # the only setting of Hydra's that a record decides: the names of its own folders
 
 
@@ -125,7 +128,12 @@ def sweep_again(line: CommandLine, sweep: Path, typed: Sequence[str]) -> Command
     own = [override for override in typed if is_hydra(override)]
     merged = with_values(taken, [o for o in typed if o not in own], record, line.config_dir)
     where = ["hydra.sweeper.resume=true", f"hydra.sweep.dir={quoted(str(sweep))}"]
-    return replace(line, overrides=[*merged, *own, *where])
+    return replace(line, overrides=[*merged, *sweeper_of(record, own), *own, *where])
+
+
+def sweeper_of(record: SweepRecord, typed: Sequence[str]) -> list[str]:
+    """The sweeper that goes on with a sweep, where it is not that of a grid, and is not typed."""
+    return [SEARCHES] if record.search and not any(key_and_text(o)[0] == SWEEPER for o in typed) else []
 
 
 def is_hydra(override: str) -> bool:
@@ -136,9 +144,19 @@ def is_hydra(override: str) -> bool:
 def what_counts(before: Sequence[str], old: CommandLine, line: CommandLine) -> tuple[list[str], list[str]]:
     """The recorded overrides that are taken, and what of the record is left to be typed again."""
     taken = [o for o in before if not is_hydra(o) or key_and_text(o)[0] == SUBDIR]
-    ours = ("hydra.sweep.dir", "hydra.run.dir", "hydra.mode", "hydra.sweeper.resume")  # which are set here
-    left = [o for o in before if o not in taken and key_and_text(o)[0] not in ours and o not in line.overrides]
+    left = [o for o in before if o not in taken and not is_set_here(o) and o not in line.overrides]
     return taken, [*(f"--allow={name}" for name in old.modules if name not in line.modules), *left]
+
+
+def is_set_here(override: str) -> bool:
+    """Whether a recorded override is one of those that taking up sets; how a search searches is in its record."""
+    key = key_and_text(override)[0]
+    searches = key.startswith("hydra.sweeper.") and key.split(".")[2] in SEARCH
+    return (
+        searches
+        or override == SEARCHES
+        or key in ("hydra.sweep.dir", "hydra.run.dir", "hydra.mode", "hydra.sweeper.resume")
+    )
 
 
 def say_what_is_left(left: Iterable[str]) -> None:
@@ -154,6 +172,9 @@ def with_values(taken: Sequence[str], typed: Sequence[str], record: SweepRecord,
         ConfigError: for a setting that was not swept, or another value of what all runs share.
     """
     new = [override for override in typed if override not in taken]
+    if new and record.search:
+        allowed = "a search keeps its space and its settings; hydra.sweeper.trials=N makes it longer"
+        raise ConfigError.setting(*key_and_text(new[0]), allowed)
     for key, text in map(key_and_text, new):
         if key not in record.swept:
             allowed = f"this sweep does not sweep it; it sweeps {', '.join(record.swept) or 'nothing'}"

@@ -43,6 +43,7 @@ class Entry:
     label: str  # the swept values in words
     folder: str  # as a link from the page
     values: Sequence[int]  # of each key, as a position in its values
+    marked: bool
     status: str
     reason: str
     collapse: str
@@ -102,6 +103,7 @@ class Page:
     chapters: Sequence[Chapter]
     keys: Sequence[Key]
     figures: Sequence[Figure]
+    mark: str  # the heading of the column that marks runs; empty for none
     runs: Sequence[Entry]
     shared: Sequence[tuple[str, str]]
     theory: Sequence[Line]

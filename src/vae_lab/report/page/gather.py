@@ -6,6 +6,7 @@ from pathlib import Path
 
 from vae_lab.checks import printable
 from vae_lab.report.figures import figures_of as columns_of
+from vae_lab.report.front import marks
 from vae_lab.report.page.curves import curves_of, packed
 from vae_lab.report.page.entries import Chapter, Page
 from vae_lab.report.page.keys import keys_of
@@ -22,14 +23,15 @@ def gather(sweep: Sweep, folder: Path) -> tuple[Page, bytes]:
     keys = keys_of(runs, sweep.keys)
     figures = figures_of(runs, {title: shown.name for title, shown in columns_of(runs).items()})
     curves, block = packed([curves_of(run) for run in runs])
-    shared = shared_settings(runs)
+    shared, marked = shared_settings(runs), marks(runs, sweep.keys, sweep.search)
     page = Page(
         title=title(sweep.directory),
         subtitle=subtitle(sweep),
         chapters=chapters(sweep),
         keys=keys,
         figures=figures,
-        runs=[entry(run, keys, figures, shared, folder) for run in runs],
+        mark=marked.heading,
+        runs=[entry(run, keys, figures, shared, folder, run.name in marked.names) for run in runs],
         shared=list(shared.items()),
         theory=lines(runs),
         curves=curves,
@@ -65,8 +67,9 @@ def subtitle(sweep: Sweep) -> str:
 
 def chapters(sweep: Sweep) -> list[Chapter]:
     """What the sweep says, in words; only what there is something to say about."""
-    found = summary(sweep.runs, sweep.keys)
+    found = summary(sweep.runs, sweep.keys, sweep.search)
     named = {
+        "What the search found": found.findings,
         "How much collapsed": found.collapses,
         "Why": causes(sweep.runs),
         "What a change did": found.effects,

@@ -35,7 +35,9 @@ def figures_of(runs: Sequence[Run], columns: Mapping[str, str]) -> list[Figure]:
     ]
 
 
-def entry(run: Run, keys: Sequence[Key], figures: Sequence[Figure], shared: Iterable[str], page: Path) -> Entry:
+def entry(
+    run: Run, keys: Sequence[Key], figures: Sequence[Figure], shared: Iterable[str], page: Path, marked: bool = False
+) -> Entry:
     """A run, its links relative to the folder ``page``."""
     result = run.result
     rates = [None if math.isnan(rate) else float(f"{rate:.4g}") for rate in result.figures_by_dimension("rate_dim")]
@@ -44,6 +46,7 @@ def entry(run: Run, keys: Sequence[Key], figures: Sequence[Figure], shared: Iter
         label=label(run, [key.key for key in keys]),
         folder=link(run.directory, page),
         values=[key.values.index(text(run.overrides, key.key)) for key in keys],
+        marked=marked,
         status=run.status,
         reason=printable(run.reason or run.problem or elsewhere(run)),
         collapse=run.collapse,

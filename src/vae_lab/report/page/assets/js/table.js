@@ -7,6 +7,7 @@ function columns() {
   const figures = page.figures.filter((figure) => figure.column);
   return [
     ...page.keys.map((key) => ({ title: key.title, text: (run) => key.values[valueOf(run, key)], order: (run) => valueOf(run, key) })),
+    ...(page.mark ? [{ title: page.mark, text: (run) => (page.runs[run].marked ? "★" : ""), order: (run) => (page.runs[run].marked ? 0 : 1) }] : []),
     ...figures.map((figure, i) => ({ title: figure.title, text: (run) => page.runs[run].cells[i], order: (run) => page.runs[run].numbers[i] })),
     { title: "seconds", text: (run) => readable(page.runs[run].seconds, 1), order: (run) => page.runs[run].seconds },
     { title: "collapse", word: true, text: (run) => page.runs[run].collapse, order: (run) => COLLAPSE.own[run] },
