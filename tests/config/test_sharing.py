@@ -66,10 +66,9 @@ def test_copies_are_apart():
 @pytest.mark.parametrize("wrong", ["model.betta=1", "modle=vae", "model=nothing", "seed=1=2", "data.batch_size.x=1"])
 def test_mistakes_are_hydras(wrong):
     said = []
-    for load in (CheckedLoader().load_configuration, lambda *told: ConfigLoaderImpl.load_configuration(loader, *told)):
-        loader = CheckedLoader()
+    for load in (CheckedLoader.load_configuration, ConfigLoaderImpl.load_configuration):
         with pytest.raises((HydraException, ValueError)) as caught:
-            load(CONFIG, ["seed=1", wrong], RunMode.RUN)
+            load(CheckedLoader(), CONFIG, ["seed=1", wrong], RunMode.RUN)
         said.append(str(caught.value))
     if "=nothing" not in wrong:  # which is refused before Hydra sees it
         assert said[0] == said[1]
