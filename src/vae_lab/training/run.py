@@ -27,6 +27,7 @@ from vae_lab.runs.process import Process
 from vae_lab.runs.result import Result
 from vae_lab.training.assembly import Parts, assemble
 from vae_lab.training.coefficients import late_schedules
+from vae_lab.training.compiling import compile_mode, compile_training
 from vae_lab.training.loading import recipe_of
 from vae_lab.training.loggers.opening import check_loggers, close_loggers, open_loggers
 from vae_lab.training.objective import mean_image_distortion
@@ -34,7 +35,7 @@ from vae_lab.training.ranks import company
 from vae_lab.training.record import now, objective_of, theory_of, versions
 from vae_lab.training.resume import Start, find_start, make_ready
 from vae_lab.training.strategy import OwnSignals, has_idle_parameters
-from vae_lab.training.trainer import device_count, lengths, make_trainer, quieten, set_threads
+from vae_lab.training.trainer import device_count, forget_gpus, lengths, make_trainer, quieten, set_threads
 
 log = logging.getLogger(__name__)
 
@@ -161,6 +162,7 @@ def carry_out(
 def prepare() -> None:
     """Bring this process into the state in which every run begins."""
     quieten()
+    forget_gpus()
     torch.set_float32_matmul_precision("highest")
 
 
@@ -247,6 +249,8 @@ def fit_and_test(
         default_root_dir=str(session.directory),
     )
     trainer.precision_plugin.convert_module(parts.model)  # before a checkpoint of doubles would be rounded into it
+    if mode := compile_mode(config["trainer"]):
+        compile_training(parts.model, mode)
     trainer.fit(parts.model, datamodule=parts.data, ckpt_path=session.start.checkpoint, weights_only=True)
     name = LAST if checkpoints.best_step is None else BEST
     content = torch.load(folder / name, map_location=parts.model.device, weights_only=True)
