@@ -1,5 +1,6 @@
 """One run, top to bottom: build -> fit -> test -> result.json."""
 
+import json
 import logging
 import math
 import os
@@ -7,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -70,9 +72,19 @@ def check(config: Mapping[str, Any]) -> list[str]:
         ConfigError: for whatever does not fit, by name.
     """
     parts = assemble(config)
-    make_trainer(config, logger=False, enable_progress_bar=False)
+    check_trainer(json.dumps(config["trainer"]))
     check_loggers(config)
     return late_schedules(config, parts.data)
+
+
+@lru_cache
+def check_trainer(node: str) -> None:
+    """Build a trainer from its settings, as JSON, and throw it away: Lightning reads the names of all packages for it.
+
+    Raises:
+        ConfigError: for whatever it refuses.
+    """
+    make_trainer({"trainer": json.loads(node)}, logger=False, enable_progress_bar=False)
 
 
 def execute(
