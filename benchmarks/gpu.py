@@ -16,7 +16,8 @@ from statistics import median
 from typing import Any
 
 import torch
-from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import ProgressBar
 
 from bare import bare_loop
 from timing import report
@@ -29,11 +30,18 @@ WARM_UP = 0.5  # of a run's steps: compilation and the first allocations lie in 
 SIZES = {"MLP, batch 128": ("data.batch_size=128",), "MLP, batch 1024": ("data.batch_size=1024",)}
 
 
-class Pace(Callback):
-    """Times the second half of a training, and may have torch raise at each synchronisation within it."""
+class Pace(ProgressBar):
+    """Times the second half of a training, and may have torch raise at each synchronisation within it.
+
+    It stands in the place of the progress bar.
+    """
 
     def __init__(self, strict: bool) -> None:
+        super().__init__()
         self.strict, self.seconds = strict, 0.0
+
+    def disable(self) -> None:
+        """Required of every progress bar."""
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         """Begin at the middle of the run."""
