@@ -52,17 +52,14 @@ class GridSweeper(BasicSweeper):
             ConfigError: before anything runs, for the first job that does not fit, or a directory that is in use.
             RunFailed: at the end, when runs failed.
         """
-        from vae_lab.config.compose import container
         from vae_lab.config.names import as_written, key_and_text, quoted
         from vae_lab.config.options import options_now
         from vae_lab.endings import heed
         from vae_lab.runs.lock import holding
+        from vae_lab.sweep.checking import sweep_warning
         from vae_lab.sweep.grid import check_free, check_names, dotted, expand, to_do
-        from vae_lab.sweep.launching import launch, launcher_for
+        from vae_lab.sweep.launching import checked, launch, launcher_for
         from vae_lab.sweep.record import begin, begin_again
-        from vae_lab.training.coefficients import sweep_warning
-        from vae_lab.training.run import check
-        from vae_lab.training.trainer import quieten
 
         heed()  # a signal that one of these imports has swallowed
         assert self.config is not None
@@ -75,29 +72,33 @@ class GridSweeper(BasicSweeper):
         if not self.resume:
             check_free(directory)
         jobs = [[*job, *self.own_name(job, swept)] for job in jobs]
-        configs = [self.compose(job) for job in jobs]
-        names = [directory_name(config, number) for number, config in enumerate(configs)]
+        names = [directory_name(self.compose(job), number) for number, job in enumerate(jobs)]
         check_names(directory, names)
         directory.mkdir(parents=True, exist_ok=True)
         with holding(directory):
             if not self.resume:
                 check_free(directory)  # nobody else can begin there from here on
-            numbers = to_do(directory, names, configs) if self.resume else list(range(len(jobs)))
-            quieten()
-            if late := sweep_warning([check(container(configs[number])) for number in numbers]):
-                print(f"note: {late}")
+            numbers = list(range(len(jobs)))
             if self.resume:
-                begin_again(directory, names, swept, arguments, [names[number] for number in numbers])
-            else:
-                OmegaConf.save(self.config, directory / "multirun.yaml")
-                shared = [argument for argument in arguments if key_and_text(argument)[0] not in swept]
-                typed = [o for o in as_written(self.config.hydra.overrides.hydra) if not o.startswith("hydra.mode=")]
-                begin(directory, names, swept, [*options_now(self.config.hydra), "-m", *typed, *arguments], shared)
-            place = "hydra.sweep.subdir="  # said outright: a job's number is another one when the sweep is taken up
-            launched = [[*jobs[i], f"{place}{quoted(names[i])}"] for i in numbers]
-            told = self.hydra_context, self.config, len(launched), configs[0].trainer
-            launcher = launcher_for(self.launcher, *told)
-            launch(launcher, self.config, [names[i] for i in numbers], launched, self.max_batch_size, self.fail_fast)
+                numbers = to_do(directory, names, map(self.compose, jobs))
+            trainer = self.compose(jobs[0]).trainer
+            launcher = launcher_for(self.launcher, self.hydra_context, self.config, len(numbers), trainer)
+            with checked(launcher, [jobs[number] for number in numbers], self.compose, trainer) as found:
+                if late := sweep_warning(found):
+                    print(f"note: {late}")
+                if self.resume:
+                    begin_again(directory, names, swept, arguments, [names[number] for number in numbers])
+                else:
+                    OmegaConf.save(self.config, directory / "multirun.yaml")
+                    shared = [argument for argument in arguments if key_and_text(argument)[0] not in swept]
+                    typed = [
+                        o for o in as_written(self.config.hydra.overrides.hydra) if not o.startswith("hydra.mode=")
+                    ]
+                    begin(directory, names, swept, [*options_now(self.config.hydra), "-m", *typed, *arguments], shared)
+                place = "hydra.sweep.subdir="  # said outright: a job's number is another one when the sweep is taken up
+                launched = [[*jobs[i], f"{place}{quoted(names[i])}"] for i in numbers]
+                told = self.config, [names[i] for i in numbers], launched
+                launch(launcher, *told, self.max_batch_size, self.fail_fast)
 
     def own_name(self, job: list[str], swept: list[str]) -> list[str]:
         """The override that names a job's directory by what was swept; none where a person has named it."""

@@ -1,7 +1,7 @@
 """``python -m vae_lab.worker``: the process in which the local launcher runs jobs. It is started by it, not by people.
 
-It reads a job a line, and answers each in a line. When nobody can give it jobs any more, it ends; a job that is running
-then is ended as by a signal, so that its record says so.
+It reads a job a line, or jobs to check, and answers each in a line. When nobody can give it jobs any more, it ends; a
+job that is running then is ended as by a signal, so that its record says so.
 """
 
 import json
@@ -10,8 +10,9 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
+from importlib import import_module
 from io import StringIO
 from pathlib import Path
 from queue import SimpleQueue
@@ -28,6 +29,7 @@ from vae_lab.config.build import ALLOW_VARIABLE, allowing, inherited_modules
 from vae_lab.config.loader import CONFIG, CheckedLoader
 from vae_lab.console import read_command_line
 from vae_lab.endings import environment, forgiving_output, signals
+from vae_lab.sweep.checking import check_jobs
 from vae_lab.sweep.pool import GRACE, MARK
 from vae_lab.sweep.ray_tasks import Task
 
@@ -78,14 +80,31 @@ def problem_of(done: JobReturn) -> str:
     return ""
 
 
+def check(loader: CheckedLoader, jobs: Sequence[Sequence[str]]) -> dict[str, Any]:
+    """Check jobs before one starts; returns what a person should know of each, or the problem of the first."""
+    try:
+        late = check_jobs(loader.load_configuration(CONFIG, list(job), RunMode.RUN) for job in jobs)
+    except Interrupted:
+        raise
+    except Exception as error:
+        return {"problem": str(error) if isinstance(error, ConfigError) else one_line(error)}
+    return {"problem": "", "late": late}
+
+
+def answer(loader: CheckedLoader, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Do what the launcher asks for."""
+    if "check" in request:
+        return check(loader, request["check"])
+    return {"problem": perform(loader, request["number"], request["overrides"])}
+
+
 def work(loader: CheckedLoader) -> None:
-    """Run jobs until there are no more."""
+    """Do what the launcher asks for until it has gone, or has nothing more to ask."""
     requests: SimpleQueue[str | None] = SimpleQueue()
     threading.Thread(target=listen, args=(requests,), daemon=True).start()
+    import_module("vae_lab.training.run")  # takes seconds, in which there may be nothing to do yet
     while (line := requests.get()) is not None:
-        request: dict[str, Any] = json.loads(line)
-        problem = perform(loader, request["number"], request["overrides"])
-        print(f"{MARK}{json.dumps({'problem': problem})}", flush=True)
+        print(f"{MARK}{json.dumps(answer(loader, json.loads(line)))}", flush=True)
 
 
 def main() -> NoReturn:

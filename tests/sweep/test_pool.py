@@ -53,16 +53,12 @@ def run(tmp_path):
 
     def call(orders, devices=("0", "1"), **settings):
         slots = Machine(gpus=devices, cores=2).slots(len(orders), Places(**settings))
-        pool = Pool(
-            slots,
-            lambda job, problem: reported.append((job.number, problem)) if problem else None,
-            heard.append,
-            (sys.executable, str(script), str(log)),
-        )
-        try:
-            pool.run(Job(i, f"job{i}", [order]) for i, order in enumerate(orders))
-        finally:
-            call.pids = [worker.process.pid for worker in pool.workers.values()]
+        jobs = [Job(i, f"job{i}", [order]) for i, order in enumerate(orders)]
+        with Pool(slots, (sys.executable, str(script), str(log))) as pool:
+            try:
+                pool.run(jobs, lambda job, said: reported.append((job.number, said)) if said else None, heard.append)
+            finally:
+                call.pids = [worker.process.pid for worker in pool.workers.values()]
         return reported, heard, [json.loads(line) for line in log.read_text().splitlines()]
 
     call.log = log

@@ -4,8 +4,9 @@ import pytest
 
 from vae_lab.config.compose import compose_config
 from vae_lab.elbo.schedules import Cosine, Cyclical
+from vae_lab.sweep.checking import sweep_warning
 from vae_lab.training.assembly import assemble
-from vae_lab.training.coefficients import curves, late_schedules, sweep_warning
+from vae_lab.training.coefficients import curves, late_schedules
 
 
 def test_curves_are_those_of_the_run():

@@ -10,6 +10,7 @@ from hydra._internal.hydra import Hydra
 from hydra._internal.utils import create_config_search_path
 from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import QuotedString
 from hydra.core.utils import setup_globals
@@ -24,6 +25,7 @@ from vae_lab.config.groups import CONF, groups, settings
 from vae_lab.config.hydra_part import check_hydra_part, check_launcher
 from vae_lab.config.names import with_plus
 from vae_lab.config.options import OWN
+from vae_lab.config.sharing import Compositions
 
 CONFIG = "config"  # the file in conf/ where everything begins
 
@@ -45,6 +47,7 @@ class CheckedLoader(ConfigLoaderImpl):
             path.prepend(OWN, f"file://{config_dir.absolute()}", anchor=SearchPathQuery(provider="schema"))
         super().__init__(path)
         self.config_dir = config_dir
+        self.compositions = Compositions(self.repository.group_exists)
 
     def load_configuration(
         self,
@@ -62,7 +65,11 @@ class CheckedLoader(ConfigLoaderImpl):
         """
         try:
             check_overrides(overrides, self.config_dir)
-            config = super().load_configuration(config_name, overrides, run_mode, from_shell, validate_sweep_overrides)
+            about = (run_mode, from_shell, validate_sweep_overrides)
+            compose = super().load_configuration
+            config = self.compositions.config(
+                overrides, (config_name, *about), lambda some: compose(config_name, some, *about)
+            )
         except (HydraException, ConfigError):
             raise
         except Exception as error:  # Hydra and OmegaConf answer some overrides with exceptions of any kind
@@ -73,6 +80,16 @@ class CheckedLoader(ConfigLoaderImpl):
         if self.config_dir is not None:
             check_launcher(config, lambda typed: CheckedLoader().load_configuration(config_name, typed, run_mode))
         return config
+
+    def get_group_options(
+        self,
+        group_name: str,
+        results_filter: ObjectType | None = ObjectType.CONFIG,
+        config_name: str | None = None,
+        overrides: list[str] | None = None,
+    ) -> list[str]:
+        """The options of a group. Overrides name no place to read from, for which Hydra would copy all it has."""
+        return self.repository.get_group_options(group_name, results_filter)
 
 
 def check_overrides(overrides: Sequence[str], config_dir: Path | None) -> None:

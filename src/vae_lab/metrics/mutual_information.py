@@ -37,15 +37,16 @@ def mutual_information(mean: Tensor, stddev: Tensor, z: Tensor, chunk: int = ROW
     # log q(z_i|x_j) is a product of features of z_i and of q_j, so that all pairs cost one matrix product
     of_samples = torch.cat([z.square(), z, torch.ones_like(z[:, :1])], 1)
     of_posteriors = torch.cat([-0.5 * precision, mean * precision, constant[:, None]], 1).T.contiguous()
-    log_q = []
+    # one buffer for all rounds: fresh ones, with results allocated between them, would leave holes of their size
+    log_q, buffer = torch.empty_like(own), own.new_empty(min(chunk, len(z)), len(z))
     for rows in torch.arange(len(z), device=z.device).split(chunk):
-        pairs = of_samples[rows] @ of_posteriors
+        pairs = torch.mm(of_samples[rows], of_posteriors, out=buffer[: len(rows)])
         # a sample's own posterior, where the terms may cancel to nothing, is put in exactly
         pairs[torch.arange(len(rows), device=z.device), rows] = own[rows]
         greatest = pairs.amax(1)
         total = pairs.sub_(greatest[:, None]).clamp_(min=NOTHING).exp_().sum(1)
-        log_q.append(greatest + total.log() - math.log(len(z)))
-    return (own - torch.cat(log_q)).mean()
+        log_q[rows] = greatest + total.log() - math.log(len(z))
+    return (own - log_q).mean()
 
 
 class MutualInformation(PerImage):

@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -145,7 +145,7 @@ def check_free(sweep: Path) -> None:
         raise ConfigError.setting("hydra.sweep.dir", sweep, allowed)
 
 
-def to_do(sweep: Path, names: Sequence[str], configs: Sequence[DictConfig]) -> list[int]:
+def to_do(sweep: Path, names: Sequence[str], configs: Iterable[DictConfig]) -> list[int]:
     """Which jobs of a sweep that is taken up still have to run, by number; one that is at it elsewhere is said.
 
     Raises:

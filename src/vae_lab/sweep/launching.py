@@ -1,6 +1,7 @@
 """Jobs to a launcher, whichever it is, and what becomes of the sweep at its end."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from hydra._internal.core_plugins.basic_launcher import BasicLauncher
@@ -13,6 +14,7 @@ from vae_lab.checks import Interrupted, RunFailed, one_line, printable
 from vae_lab.config.names import as_written, key_and_text
 from vae_lab.config.options import options_now
 from vae_lab.report.show import finish
+from vae_lab.sweep.checking import check_jobs
 from vae_lab.sweep.record import end, failed_runs, lost_runs
 from vae_lab.sweep.resume import resume_command
 from vae_lab.sweep.slots import Machine
@@ -53,6 +55,30 @@ def launched_by(config: DictConfig) -> list[str]:
     """The launcher and its options as they were typed: a record does not bring them back."""
     typed = as_written(config.hydra.overrides.hydra)
     return [override for override in typed if key_and_text(override)[0].startswith((LAUNCHER, "hydra.launcher."))]
+
+
+@contextmanager
+def checked(
+    launcher: Launcher, jobs: Sequence[Sequence[str]], compose: Callable[[list[str]], DictConfig], trainer: DictConfig
+) -> Iterator[list[list[str]]]:
+    """Check the jobs, for a block that launches them; what a person should know of each before it starts.
+
+    The local launcher's workers do it: this process then needs none of what takes seconds to import.
+
+    Args:
+        launcher: that will run them.
+        jobs: their overrides.
+        compose: makes the config of a job.
+        trainer: the settings of a job's trainer.
+
+    Raises:
+        ConfigError: for the first that does not fit.
+    """
+    if not isinstance(launcher, LocalLauncher):
+        yield check_jobs(compose(list(job)) for job in jobs)
+        return
+    with launcher.working(len(jobs), str(trainer.get("accelerator", "auto"))):
+        yield launcher.check(jobs)
 
 
 def launch(

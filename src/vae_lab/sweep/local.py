@@ -10,46 +10,78 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig
 from tqdm import tqdm
 
-from vae_lab.checks import printable
+from vae_lab.checks import ConfigError, printable
 from vae_lab.config.build import naming
 from vae_lab.config.names import as_written, quoted
-from vae_lab.sweep.pool import COMMAND, Job, Pool, Worker
+from vae_lab.sweep.pool import COMMAND, Job, Pool, check_line
 from vae_lab.sweep.record import Position, failed_runs
 from vae_lab.sweep.slots import Machine, Places, Slot
 
 SUBDIR = "hydra.sweep.subdir="
 
 
-def launch(
-    config: DictConfig,
-    loader: Any,
-    job_overrides: Sequence[Sequence[str]],
-    first: int,
-    places: Places,
-    kept: dict[int, Worker] | None = None,
-) -> None:
-    """Run jobs side by side on this machine. Where the sweeper fails fast, none begins once one has failed.
+def make_pool(loader: Any, jobs: int, accelerator: str, places: Places, lasting: bool = False) -> Pool:
+    """The pool for so many jobs.
 
     Args:
-        config: of the sweep, Hydra's part included.
-        loader: composes the config of a job.
-        job_overrides: of each job.
-        first: the number of the first job.
+        loader: composes their configs, in the workers too.
+        jobs: how many there are.
+        accelerator: of their trainers.
         places: how the machine is divided.
+        lasting: whether more jobs follow when these have ended.
         kept: workers from an earlier launch, for a later one.
 
     Raises:
         ConfigError: for places that this machine does not have.
+    """
+    with naming("hydra.launcher"):
+        slots = Machine.this(accelerator).slots(jobs, places)
+    folder = loader.config_dir
+    return Pool(slots, [*COMMAND, *([f"--config-dir={folder}"] if folder else [])], lasting)
+
+
+def sweep_of(config: DictConfig) -> Path:
+    """The directory of a sweep."""
+    return Path(str(config.hydra.sweep.dir)).absolute()
+
+
+def whole(config: DictConfig, job: Sequence[str]) -> list[str]:
+    """The overrides of a job with those of Hydra's own part, which all jobs share."""
+    shared = as_written(config.hydra.overrides.hydra)
+    return [*shared, f"hydra.sweep.dir={quoted(str(sweep_of(config)))}", *job]
+
+
+def check(pool: Pool, config: DictConfig, jobs: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Let the workers check the jobs, each its share; returns what a person should know of each job.
+
+    Raises:
+        ConfigError: for the first job that does not fit.
+        Interrupted: when a signal came meanwhile.
+    """
+    shares = max(min(len(pool.slots), len(jobs)), 1)
+    cuts = [jobs[len(jobs) * share // shares : len(jobs) * (share + 1) // shares] for share in range(shares)]
+    answers = pool.ask([check_line([whole(config, job) for job in cut]) for cut in cuts])
+    for answer in answers:
+        if answer["problem"]:
+            raise ConfigError(answer["problem"])
+    return [late for answer in answers for late in answer["late"]]
+
+
+def launch(config: DictConfig, pool: Pool, job_overrides: Sequence[Sequence[str]], first: int) -> None:
+    """Run jobs side by side on this machine. Where the sweeper fails fast, none begins once one has failed.
+
+    Args:
+        config: of the sweep, Hydra's part included.
+        pool: where they run.
+        job_overrides: of each job.
+        first: the number of the first job.
+
+    Raises:
         Interrupted: when a signal ended it.
     """
-    sweep, jobs = Path(str(config.hydra.sweep.dir)), jobs_of(config, job_overrides, first)
-    accelerator = str(loader.load_sweep_config(config, list(job_overrides[0])).trainer.get("accelerator", "auto"))
-    with naming("hydra.launcher"):
-        slots = Machine.this(accelerator).slots(len(jobs), places)
-    folder = loader.config_dir
-    command = [*COMMAND, *([f"--config-dir={folder}"] if folder else [])]
-    if not kept:
-        print(describe(slots), flush=True)
+    sweep, jobs = sweep_of(config), jobs_of(config, job_overrides, first)
+    if first == 0:  # batch may follow batch
+        print(describe(pool.slots), flush=True)
     fail_fast, failed = bool(config.hydra.sweeper.get("fail_fast")), threading.Event()
 
     def ended(job: Job, problem: str) -> None:
@@ -60,14 +92,12 @@ def launch(
             failed.set()
 
     with tqdm(total=len(jobs), desc="sweep", unit="run", disable=not sys.stdout.isatty(), leave=False) as bar:
-        Pool(slots, ended, bar.write, command, failed.is_set, kept).run(jobs)
+        pool.run(jobs, ended, bar.write, failed.is_set)
 
 
 def jobs_of(config: DictConfig, job_overrides: Sequence[Sequence[str]], first: int) -> list[Job]:
     """The jobs of a sweep, numbered from ``first``, with all overrides that compose their configs in any process."""
-    sweep = Path(str(config.hydra.sweep.dir)).absolute()
-    shared = [*as_written(config.hydra.overrides.hydra), f"hydra.sweep.dir={quoted(str(sweep))}"]
-    return [Job(first + i, name_of(own), [*shared, *own]) for i, own in enumerate(job_overrides)]
+    return [Job(first + i, name_of(own), whole(config, own)) for i, own in enumerate(job_overrides)]
 
 
 def name_of(overrides: Sequence[str]) -> str:

@@ -46,7 +46,6 @@ from vae_lab.sweep.optuna_study import (
     suggested,
     tell,
 )
-from vae_lab.sweep.pool import dismissing
 from vae_lab.sweep.record import has_ended, now
 from vae_lab.sweep.slots import Machine, Places
 from vae_lab.training.run import check
@@ -127,7 +126,7 @@ def search(
     elif plan.at_once < 1:
         plan = replace(plan, at_once=places(launcher, config))
     directory.mkdir(parents=True, exist_ok=True)
-    with holding(directory), keeping_workers(launcher):
+    with holding(directory), keeping_workers(launcher, plan.at_once * plan.seeds, config):
         if not resume:
             check_free(directory)  # nobody else can begin there from here on
         study = open_study(directory, plan)
@@ -138,13 +137,12 @@ def search(
 
 
 @contextmanager
-def keeping_workers(launcher: Launcher) -> Iterator[None]:
+def keeping_workers(launcher: Launcher, runs: int, config: DictConfig) -> Iterator[None]:
     """Keep the workers of the launcher ``local`` from batch to batch: a new one pays seconds of imports."""
     if not isinstance(launcher, LocalLauncher):
         yield
         return
-    launcher.kept = {}
-    with dismissing(launcher.kept):
+    with launcher.working(runs, str(config.trainer.get("accelerator", "auto")), lasting=True):
         yield
 
 

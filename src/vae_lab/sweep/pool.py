@@ -1,8 +1,8 @@
 """Jobs over worker processes: a queue of jobs, a process for each slot, kept from job to job.
 
-A fresh process pays seconds of imports, so a worker is kept. It dies only with a job that breaks it; the next job of
-its slot gets a new one. The parent tells a worker its job as a line of JSON; the worker answers in a line that begins
-with ``MARK``, and whatever else it prints is passed on.
+A fresh process pays seconds of imports, so a worker is started before there is a job for it, and kept. It dies only
+with a job that breaks it; the next job of its slot gets a new one. The parent asks a worker in a line of JSON; the
+worker answers in a line that begins with ``MARK``, and whatever else it prints is passed on.
 """
 
 import json
@@ -12,10 +12,12 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from queue import Empty, SimpleQueue
+from typing import Any
 
 from vae_lab.checks import Interrupted
 from vae_lab.endings import how_it_ended
@@ -42,11 +44,15 @@ class Job:
         return json.dumps({"number": self.number, "overrides": list(self.overrides)}) + "\n"
 
 
+def check_line(jobs: Sequence[Sequence[str]]) -> str:
+    """What a worker reads that is to check jobs with these overrides."""
+    return json.dumps({"check": [list(job) for job in jobs]}) + "\n"
+
+
 class Worker:
     """A process that runs jobs one after the other, in a process group of its own and with its slot's environment."""
 
-    def __init__(self, slot: Slot, command: Sequence[str], say: Callable[[str], None]) -> None:
-        self.say = say
+    def __init__(self, slot: Slot, command: Sequence[str]) -> None:
         self.process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -59,21 +65,27 @@ class Worker:
             start_new_session=True,
         )
 
-    def run(self, job: Job) -> str:
-        """Run a job to its end; returns what went wrong, empty where nothing did or the job has said so itself."""
+    def ask(self, line: str, say: Callable[[str], None]) -> Mapping[str, Any]:
+        """Ask it something and wait for its answer; one that died has a ``problem``.
+
+        Args:
+            line: what it is asked.
+            say: called with each line that it prints meanwhile.
+        """
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         last: deque[str] = deque(maxlen=LAST_LINES)
         with suppress(BrokenPipeError):
-            self.process.stdin.write(job.line)
+            self.process.stdin.write(line)
             self.process.stdin.flush()
-        for line in self.process.stdout:
-            if line.startswith(MARK):
-                return str(json.loads(line.removeprefix(MARK))["problem"])
-            last.append(line.strip())
-            self.say(line.rstrip("\n"))
+        for said in self.process.stdout:
+            if said.startswith(MARK):
+                answer: dict[str, Any] = json.loads(said.removeprefix(MARK))
+                return answer
+            last.append(said.strip())
+            say(said.rstrip("\n"))
         words = " | ".join(filter(None, last)) or "nothing"
-        return f"its process {how_it_ended(self.process.wait())}; it last said: {words}"
+        return {"problem": f"its process {how_it_ended(self.process.wait())}; it last said: {words}"}
 
     @property
     def alive(self) -> bool:
@@ -102,54 +114,95 @@ class Worker:
         self.process.wait()
 
 
-@contextmanager
-def dismissing(workers: Mapping[int, Worker]) -> Iterator[None]:
-    """End the workers that pools have kept when the block ends."""
-    try:
-        yield
-    finally:
-        for worker in workers.values():
-            worker.dismiss()
-        for worker in workers.values():
-            worker.end()
-
-
 class Pool:
     """Runs jobs on slots: each slot takes the next job when its own has ended, so no slot ever holds two.
 
+    Its workers are gone at the end of its block, or once ``run`` has no job left for them.
+
     Args:
         slots: where jobs run.
-        ended: called with each job that has ended, and with what went wrong where the job could not say so itself.
-        say: called with each line that a worker prints.
         command: that starts a worker.
-        stop: asked before each job whether no more shall begin.
-        kept: workers by slot from one pool to the next, which ``dismissing`` ends; None: they end with the jobs.
+        lasting: whether workers wait for another ``run`` when one has no job left for them.
     """
 
-    def __init__(
-        self,
-        slots: Sequence[Slot],
-        ended: Callable[[Job, str], None],
-        say: Callable[[str], None] = print,
-        command: Sequence[str] = COMMAND,
-        stop: Callable[[], bool] = lambda: False,
-        kept: dict[int, Worker] | None = None,
-    ) -> None:
-        self.slots, self.ended, self.say, self.command, self.stop = slots, ended, say, command, stop
-        self.waiting: SimpleQueue[Job] = SimpleQueue()
-        self.keeps = kept is not None
-        self.workers: dict[int, Worker] = {} if kept is None else kept
+    def __init__(self, slots: Sequence[Slot], command: Sequence[str] = COMMAND, lasting: bool = False) -> None:
+        self.slots, self.command, self.lasting = slots, command, lasting
+        self.workers: dict[int, Worker] = {}
         self.stopping = threading.Event()
 
-    def run(self, jobs: Iterable[Job]) -> None:
+    def __enter__(self) -> "Pool":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        for worker in self.workers.values():
+            if kind and not issubclass(kind, Interrupted):  # which all have been sent
+                worker.signal(signal.SIGTERM)
+            worker.dismiss()  # all at once: each ends by itself
+        for worker in self.workers.values():
+            worker.end()
+
+    def start(self) -> None:
+        """Start the workers: their imports take seconds, in which there may be other things to do."""
+        for index in range(len(self.slots)):
+            self.worker(index)
+
+    def ask(self, lines: Sequence[str]) -> list[Mapping[str, Any]]:
+        """Ask one worker each; returns their answers.
+
+        Raises:
+            Interrupted: when a signal came meanwhile.
+        """
+        answers: list[Mapping[str, Any]] = [{}] * len(lines)
+
+        def ask(index: int) -> None:
+            answers[index] = self.worker(index).ask(lines[index], lambda _: None)
+
+        self.together([partial(ask, index) for index in range(len(lines))])
+        return answers
+
+    def run(
+        self,
+        jobs: Iterable[Job],
+        ended: Callable[[Job, str], None],
+        say: Callable[[str], None] = print,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> None:
         """Run all jobs.
+
+        Args:
+            jobs: to run.
+            ended: called with each job that has ended, and with what went wrong where the job could not say so itself.
+            say: called with each line that a worker prints.
+            stop: asked before each job whether no more shall begin.
 
         Raises:
             Interrupted: when a signal ended it; its workers have had time to write their records, and are gone.
         """
+        waiting: SimpleQueue[Job] = SimpleQueue()
         for job in jobs:
-            self.waiting.put(job)
-        threads = [threading.Thread(target=self.serve, args=(i,), daemon=True) for i in range(len(self.slots))]
+            waiting.put(job)
+
+        def serve(index: int) -> None:
+            while not self.stopping.is_set() and not stop():
+                try:
+                    job = waiting.get_nowait()
+                except Empty:
+                    break
+                problem = str(self.worker(index).ask(job.line, say)["problem"])
+                if not self.stopping.is_set():
+                    ended(job, problem)
+            if index in self.workers and not self.lasting:
+                self.workers[index].dismiss()
+
+        self.together([partial(serve, index) for index in range(len(self.slots))])
+
+    def together(self, tasks: Sequence[Callable[[], None]]) -> None:
+        """Do all of this, each in a thread.
+
+        Raises:
+            Interrupted: when a signal came; the workers have got it too, and time to end.
+        """
+        threads = [threading.Thread(target=task, daemon=True) for task in tasks]
         try:
             for thread in threads:
                 thread.start()
@@ -159,9 +212,6 @@ class Pool:
         except (Interrupted, KeyboardInterrupt) as interrupted:
             self.interrupt(getattr(interrupted, "number", signal.SIGINT))
             raise
-        finally:
-            for worker in self.workers.values() if self.stopping.is_set() or not self.keeps else ():
-                worker.end()
 
     def interrupt(self, number: int) -> None:
         """Let no job begin any more, and send a signal to all workers."""
@@ -170,23 +220,10 @@ class Pool:
             if worker.alive:
                 worker.signal(number)
 
-    def serve(self, index: int) -> None:
-        """Run jobs on a slot until none is left."""
-        while not self.stopping.is_set() and not self.stop():
-            try:
-                job = self.waiting.get_nowait()
-            except Empty:
-                break
-            problem = self.worker(index).run(job)
-            if not self.stopping.is_set():
-                self.ended(job, problem)
-        if index in self.workers and not self.keeps:
-            self.workers[index].dismiss()
-
     def worker(self, index: int) -> Worker:
         """The worker of a slot: the one it has, or a new one where that has died."""
         if index in self.workers and not self.workers[index].alive:
             self.workers.pop(index).end()
         if index not in self.workers:
-            self.workers[index] = Worker(self.slots[index], self.command, self.say)
+            self.workers[index] = Worker(self.slots[index], self.command)
         return self.workers[index]

@@ -1,7 +1,7 @@
 """The coefficients that follow a schedule: their curves before training, and whether they end in time."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from vae_lab.callbacks import Scheduled
@@ -55,9 +55,3 @@ def warning(group: str, end: int, steps: int) -> str:
         f"{group}: its schedule ends at step {end}, {where} {steps} steps; "
         f"let it end by step {fitting} ({group}.steps), or train for {math.ceil(end / (1 - LAST_PART))} steps or more"
     )
-
-
-def sweep_warning(found: Sequence[Sequence[str]]) -> str:
-    """The lines of all runs of a sweep as one: the first of them, and how many runs have one; empty if none has."""
-    late = [lines[0] for lines in found if lines]
-    return f"{late[0]} (so in {len(late)} of {len(found)} runs)" if late else ""

@@ -1,5 +1,6 @@
 """One run, top to bottom: build -> fit -> test -> result.json."""
 
+import json
 import logging
 import math
 import os
@@ -7,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,6 +29,7 @@ from vae_lab.runs.process import Process
 from vae_lab.runs.result import Result
 from vae_lab.training.assembly import Parts, assemble
 from vae_lab.training.coefficients import late_schedules
+from vae_lab.training.compiling import compile_mode, compile_training
 from vae_lab.training.loading import recipe_of
 from vae_lab.training.loggers.opening import check_loggers, close_loggers, open_loggers
 from vae_lab.training.objective import mean_image_distortion
@@ -34,7 +37,7 @@ from vae_lab.training.ranks import company
 from vae_lab.training.record import now, objective_of, theory_of, versions
 from vae_lab.training.resume import Start, find_start, make_ready
 from vae_lab.training.strategy import OwnSignals, has_idle_parameters
-from vae_lab.training.trainer import device_count, lengths, make_trainer, quieten, set_threads
+from vae_lab.training.trainer import device_count, forget_gpus, lengths, make_trainer, quieten, set_threads
 
 log = logging.getLogger(__name__)
 
@@ -69,9 +72,19 @@ def check(config: Mapping[str, Any]) -> list[str]:
         ConfigError: for whatever does not fit, by name.
     """
     parts = assemble(config)
-    make_trainer(config, logger=False, enable_progress_bar=False)
+    check_trainer(json.dumps(config["trainer"]))
     check_loggers(config)
     return late_schedules(config, parts.data)
+
+
+@lru_cache
+def check_trainer(node: str) -> None:
+    """Build a trainer from its settings, as JSON, and throw it away: Lightning reads the names of all packages for it.
+
+    Raises:
+        ConfigError: for whatever it refuses.
+    """
+    make_trainer({"trainer": json.loads(node)}, logger=False, enable_progress_bar=False)
 
 
 def execute(
@@ -161,6 +174,7 @@ def carry_out(
 def prepare() -> None:
     """Bring this process into the state in which every run begins."""
     quieten()
+    forget_gpus()
     torch.set_float32_matmul_precision("highest")
 
 
@@ -247,6 +261,8 @@ def fit_and_test(
         default_root_dir=str(session.directory),
     )
     trainer.precision_plugin.convert_module(parts.model)  # before a checkpoint of doubles would be rounded into it
+    if mode := compile_mode(config["trainer"]):
+        compile_training(parts.model, mode)
     trainer.fit(parts.model, datamodule=parts.data, ckpt_path=session.start.checkpoint, weights_only=True)
     name = LAST if checkpoints.best_step is None else BEST
     content = torch.load(folder / name, map_location=parts.model.device, weights_only=True)

@@ -2,16 +2,21 @@
 
 import logging
 import math
+import os
 import warnings
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
 from lightning.pytorch import Trainer
+from lightning.pytorch.profilers import PassThroughProfiler
+from typing_extensions import override
 
 from vae_lab.checks import ArgumentError, ConfigError, choice, flag, integer, number, one_line
 from vae_lab.config.build import build, naming
 from vae_lab.data import ImageData
+from vae_lab.training.compiling import compile_mode
 from vae_lab.training.strategy import strategy
 
 RESERVED = {
@@ -24,6 +29,15 @@ PRECISIONS = ("32-true", "64-true", "bf16-true", "bf16-mixed", "16-true", "16-mi
 TORCH_THREADS = torch.get_num_threads()  # torch's own choice, before any run changed it
 VALIDATIONS = 10  # of a run whose interval is not given
 FEW_PIXELS = 256  # below, more threads only wait for each other
+UNTIMED = nullcontext()
+
+
+class NoProfiler(PassThroughProfiler):
+    """Times nothing, sixty times a step: Lightning's own that does the same makes a new context each time."""
+
+    @override
+    def profile(self, action_name: str) -> AbstractContextManager[None]:  # type: ignore[override]
+        return UNTIMED
 
 
 def lengths(config: Mapping[str, Any], data: ImageData) -> dict[str, int | None]:
@@ -85,12 +99,15 @@ def make_trainer(config: Mapping[str, Any], rank: int = 0, some_idle: bool = Fal
         if node.get("val_check_interval") is None:
             node["val_check_interval"] = max(steps // VALIDATIONS, 1)
         integer("val_check_interval", node["val_check_interval"])
+        compile_mode(node)
+        node.pop("compile", None)
         if node.get("precision") is not None:
             choice("precision", node["precision"], PRECISIONS)
             if node["precision"] == "16-mixed" and is_on_cpu(node):  # Lightning would take bfloat16 in its place
                 raise ArgumentError("precision", "16-mixed", "needs a GPU; on the CPU take bf16-mixed")
         if node.get("gradient_clip_val") is not None:
             number("gradient_clip_val", node["gradient_clip_val"], above=0)
+    node.setdefault("profiler", NoProfiler())
     fixed: dict[str, Any] = {"max_epochs": -1, "check_val_every_n_epoch": None, "num_sanity_val_steps": 0}
     if (devices := device_count(config)) > 1:
         check_devices(node, devices)
@@ -113,6 +130,12 @@ def set_threads(config: Mapping[str, Any], data: ImageData) -> None:
     small = math.prod(data.image_shape) < FEW_PIXELS
     threads = config.get("threads") or (1 if small else TORCH_THREADS)
     torch.set_num_threads(max(threads // device_count(config), 1))
+
+
+def forget_gpus() -> None:
+    """Where there is no GPU, say so: torch's optimizers would look for its driver at each step."""
+    if not torch.accelerator.is_available():
+        os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 
 
 def quieten() -> None:
