@@ -4,7 +4,6 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from lightning.pytorch import Trainer
 from torch import Tensor
 from typing_extensions import override
 
@@ -13,7 +12,7 @@ from vae_lab.checks import choice, keywords
 from vae_lab.collective import batch_mean
 from vae_lab.elbo.controllers import Adaptive, Controller, Geco, ProportionalIntegral
 from vae_lab.elbo.penalties import ControlledPenalty
-from vae_lab.models import VAE
+from vae_lab.models import VAE, Output
 
 LAWS: dict[str, type[Controller]] = {"adaptive": Adaptive, "pi": ProportionalIntegral, "geco": Geco}
 
@@ -56,10 +55,8 @@ class Control(Remedy):
         return {"control": self.penalty.weight}
 
     @override
-    def on_train_batch_end(  # type: ignore[override]
-        self, trainer: Trainer, pl_module: VAE, outputs: Mapping[str, Any], batch: Any, batch_idx: int
-    ) -> None:
-        self.penalty.observe(image_mean(getattr(outputs["output"].terms, self.penalty.controller.measures)))
+    def observe(self, output: Output) -> None:
+        self.penalty.observe(image_mean(getattr(output.terms, self.penalty.controller.measures)))
 
 
 def image_mean(figure: Tensor) -> Tensor:

@@ -10,11 +10,14 @@ from typing_extensions import override
 from vae_lab.callbacks.intervals import is_logged
 from vae_lab.elbo.penalties import Penalty
 from vae_lab.elbo.schedules import Schedule
-from vae_lab.models import VAE
+from vae_lab.models import VAE, Output
 
 
 class Remedy(Callback):
     """Base of them all. ``penalty``, where there is one, takes the place of the model's before training.
+
+    One that says all it does by ``move`` and ``observe``, and has no hook of the Trainer of its own, can act on a model
+    that is trained in a stack.
 
     ``places`` names the attributes of a model that it acts on, beside ``penalty``; ``reads`` names the validation
     metrics that it reads; ``freezes`` says that at some steps it trains a part of the model only.
@@ -57,6 +60,9 @@ class Remedy(Callback):
     def move(self, step: int, model: VAE) -> None:
         """Fill the coefficients of optimizer step ``step``, which comes next."""
 
+    def observe(self, output: Output) -> None:
+        """Take into account what a training step has measured."""
+
     def coefficients(self, model: VAE) -> Mapping[str, Tensor]:
         """What to log as ``coef/NAME``."""
         return {}
@@ -68,6 +74,12 @@ class Remedy(Callback):
         self.move(trainer.global_step, pl_module)
         if is_logged(trainer, batch_idx):
             pl_module.log_dict({f"coef/{name}": value for name, value in self.coefficients(pl_module).items()})
+
+    @override
+    def on_train_batch_end(  # type: ignore[override]
+        self, trainer: Trainer, pl_module: VAE, outputs: Mapping[str, Any], batch: Any, batch_idx: int
+    ) -> None:
+        self.observe(outputs["output"])
 
     @override
     def on_validation_start(self, trainer: Trainer, pl_module: VAE) -> None:  # type: ignore[override]
