@@ -1,6 +1,7 @@
 """Why a run cannot be trained in a stack: whatever of it is the Trainer's alone, or takes part in each step itself."""
 
 from collections.abc import Iterator, Mapping
+from inspect import getattr_static, isfunction
 from typing import Any
 
 from lightning.pytorch import Callback, LightningDataModule, LightningModule
@@ -18,7 +19,7 @@ HONOURED = {  # settings of the trainer that a stack follows; another one that i
 }
 TRAINER = "lightning.pytorch.Trainer"
 PRECISIONS = (None, "32-true", "64-true")
-OF_MODELS = {*dir(LightningModule), "training_noise", "evaluated"} - {"forward", "__class__"}
+OF_MODELS = {*dir(LightningModule), "training_noise", "evaluated"} - {"forward"}
 OF_DATA = {*dir(LightningDataModule), "train_batch", "train_stream"}
 OF_REMEDIES = {name for name in dir(Callback) if name.startswith("on_") or name in ("setup", "teardown")}
 
@@ -62,10 +63,6 @@ def own_methods(kind: type, base: type, names: set[str]) -> list[str]:
         >>> own_methods(KLAnnealing, Remedy, OF_REMEDIES)
         []
     """
-    dunder = (name for name in sorted(names) if not name.startswith("__"))
-    return [name for name in dunder if callable(getattr(base, name, None)) and differ(kind, base, name)]
-
-
-def differ(kind: type, base: type, name: str) -> bool:
-    """Whether two classes have different methods of a name."""
-    return getattr(kind, name) is not getattr(base, name)
+    public = (name for name in sorted(names) if not name.startswith("_"))
+    methods = [name for name in public if isfunction(getattr_static(base, name, None))]
+    return [name for name in methods if getattr_static(kind, name) is not getattr_static(base, name)]

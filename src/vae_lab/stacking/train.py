@@ -20,6 +20,7 @@ from vae_lab.stacking.feed import Feed
 from vae_lab.stacking.job import Job, Run, recorded
 from vae_lab.stacking.model import StackedModel, row_of
 from vae_lab.stacking.optimizer import neighbours, slabs
+from vae_lab.stacking.trial import trial, verdict
 from vae_lab.stacking.validation import SPLIT, validate
 from vae_lab.training.assembly import assemble
 from vae_lab.training.resume import find_start
@@ -29,7 +30,7 @@ from vae_lab.training.trainer import TORCH_THREADS, lengths, make_trainer
 Progress = Callable[[int, int], None]  # steps done, steps in all
 
 
-def train(runs: Sequence[Run], progress: Progress = lambda done, steps: None) -> None:
+def train(runs: Sequence[Run], progress: Progress = lambda done, steps: None, always: bool = True) -> str:
     """Bring runs of one form to their last step, each as a run of its own would have come there.
 
     Curves and checkpoints are in their directories then. The figures of the test split are not: a run that is executed
@@ -37,7 +38,11 @@ def train(runs: Sequence[Run], progress: Progress = lambda done, steps: None) ->
 
     Args:
         runs: of one form, that stand at the same step.
-        progress: called after each step.
+        progress: called after each step with the steps done, and the steps in all.
+        always: whether they are trained even where a trial says that one by one they are as fast.
+
+    Returns:
+        Why nothing was trained; empty where it was.
 
     Raises:
         Interrupted: when a signal ended it; the runs go on from their last checkpoints.
@@ -49,9 +54,17 @@ def train(runs: Sequence[Run], progress: Progress = lambda done, steps: None) ->
         for run in runs:
             run.directory.mkdir(parents=True, exist_ok=True)
             held.enter_context(holding(run.directory))
-        training = Training([Job(run, find_start(run.directory, run.config), assemble(run.config), 1 / len(runs)) for run in runs])
+        training = Training([job_of(run, 1 / len(runs)) for run in runs])
         with heeding():
+            if not always and (reason := training.pays()):
+                return reason
             training.run(progress)
+    return ""
+
+
+def job_of(run: Run, share: float) -> Job:
+    """A run as a member of a stack, from where its directory stands."""
+    return Job(run, find_start(run.directory, run.config), assemble(run.config), share)
 
 
 class Training:
@@ -80,6 +93,12 @@ class Training:
     def live(self) -> Iterator[tuple[int, Job]]:
         """The jobs that go on, with their rows."""
         return ((k, job) for k, job in enumerate(self.jobs) if not job.ended)
+
+    def pays(self) -> str:
+        """Why it does not pay to train the jobs together, found out by trying; empty where it does."""
+        first = self.jobs[0]
+        tried = trial(self.stack, self.feed, self.start, first.run.config, first.parts.data)
+        return verdict(*tried, len(self.jobs))
 
     def run(self, progress: Progress) -> None:
         """Train from where the jobs stand to the last step."""

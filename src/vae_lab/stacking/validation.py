@@ -25,8 +25,8 @@ def validate(stack: StackedModel, feed: Feed, jobs: Sequence[Job]) -> list[dict[
     for number, batch in enumerate(feed.data[0].eval_stream(SPLIT)):
         heed()
         update(stack, feed, jobs, live, moved(batch, feed), number)
+    found = [{} if job.ended else job.parts.evaluation.compute(SPLIT) for job in jobs]
     stack.train()
-    found = [jobs[k].parts.evaluation.compute(SPLIT) if k in live else {} for k in range(len(jobs))]
     return [{f"{SPLIT}/{name}": value.item() for name, value in flat(figures)} for figures in found]
 
 
