@@ -28,7 +28,7 @@ FLOORS = [  # from the ground up: each may import those that stand before it
         "latent_space",
         "linear_theory",
     ),
-    *("figures", "gallery", "callbacks", "runs", "console", "training", "explorer", "report", "sweep"),
+    *("figures", "gallery", "callbacks", "runs", "console", "training", "stacking", "explorer", "report", "sweep"),
 ]
 DOORS = (
     *("__init__", "__main__", "cli", "diagnose", "evaluate", "explore"),
