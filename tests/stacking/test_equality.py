@@ -38,6 +38,8 @@ SLOW = {
     "pixelcnn": ("decoder=pixelcnn", "~decoder.hidden", "data.batch_size=8"),
     "conv": ("encoder=conv", "decoder=conv", "encoder.hidden=16", "decoder.hidden=16", "data.batch_size=8"),
 }
+# what comes after them takes their mean away: their slope is 0, and Adam follows its rounding
+WITHOUT_SLOPE = {KINDS["bn_vae"]: {"encoder.net.2.bias", "normalise.running_mean"}}
 FEW = ("free bits", "adaptive free bits", "annealing", "bn_vae", "info_vae", "lr_decay", "momentum, clipped")
 
 
@@ -54,12 +56,15 @@ def compare(configs, stack, checkpoint, tmp_path, kind, lengths=()):
         one, other = (checkpoint(run)["state_dict"] for run in (alone, folder))
         assert one.keys() == other.keys()
         apart = {name: distance(one[name], other[name]) for name in one}
-        assert max(apart.values()) < 1e-8, apart
+        assert max(apart[name] for name in apart.keys() - WITHOUT_SLOPE.get(kind, set())) < 1e-8, apart
+        assert max(apart.values()) < 1e-5, apart
 
 
 @pytest.mark.parametrize("kind", FEW)
 def test_weights_are_those_of_the_run_alone(configs, stack, checkpoint, tmp_path, kind):
-    compare(configs, stack, checkpoint, tmp_path, KINDS[kind], ("trainer.max_steps=20", "trainer.val_check_interval=10"))
+    compare(
+        configs, stack, checkpoint, tmp_path, KINDS[kind], ("trainer.max_steps=20", "trainer.val_check_interval=10")
+    )
 
 
 @pytest.mark.slow
@@ -85,7 +90,12 @@ def rows(folder):
 
 
 def test_curves_and_checkpoints_have_the_form_of_those_of_the_run_alone(configs, stack, checkpoint, tmp_path):
-    shared = ("free_bits=dimension", "optimizer.lr_decay=cosine", "trainer.max_steps=25", "trainer.val_check_interval=10")
+    shared = (
+        "free_bits=dimension",
+        "optimizer.lr_decay=cosine",
+        "trainer.max_steps=25",
+        "trainer.val_check_interval=10",
+    )
     made = configs(shared, *JOBS)
     for i, folder in enumerate(stack(made)):
         alone = tmp_path / "alone" / str(i)

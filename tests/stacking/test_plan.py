@@ -12,8 +12,8 @@ from vae_lab.stacking.memory import bytes_of, most_models
 from vae_lab.stacking.obstacles import obstacles
 from vae_lab.stacking.optimizer import is_elementwise
 from vae_lab.stacking.plan import parts, plan
-from vae_lab.stacking.trial import trial, verdict
 from vae_lab.stacking.train import Training, job_of
+from vae_lab.stacking.trial import trial, verdict
 from vae_lab.training.assembly import assemble
 
 

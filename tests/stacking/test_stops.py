@@ -107,7 +107,9 @@ def test_a_job_that_diverges_is_recorded_and_the_others_are_as_without_it(config
 def test_seconds_of_a_run_are_its_share(configs, stack, tmp_path):
     made = configs(SHARED, *JOBS)
     folders = stack(made)
-    written = [torch.load(folder / "checkpoints/last.ckpt", weights_only=True)["vae_lab"]["seconds"] for folder in folders]
+    written = [
+        torch.load(folder / "checkpoints/last.ckpt", weights_only=True)["vae_lab"]["seconds"] for folder in folders
+    ]
     assert max(written) < 1.5 * min(written)
     execute(made[0], folders[0], {})
     assert json.loads((folders[0] / "result.json").read_text())["seconds"] > written[0]

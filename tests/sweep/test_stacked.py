@@ -32,11 +32,11 @@ def test_a_stacked_sweep_is_the_sweep_of_the_basic_launcher(cli, tmp_path):
         assert files[0] == files[1]
 
 
-def test_what_cannot_be_stacked_is_run_alone_with_the_reason(cli):
+def test_what_cannot_be_stacked_is_run_alone_with_the_reason(cli, tmp_path):
     outcome = cli("-m", *SHORT, *STACKED, "inference=joint,aggressive", "seed=0,1", "hydra.sweep.dir=mixed")
     assert outcome.code == 0
     assert "launcher stacked: 2 runs are trained alone: AggressiveInference: takes part" in outcome.out
-    assert len(list(results(__import__("pathlib").Path("mixed")))) == 4
+    assert len(results(tmp_path / "mixed")) == 4
 
 
 def test_a_stack_that_breaks_is_run_alone(cli, monkeypatch, tmp_path):

@@ -23,7 +23,8 @@ def first_nonfinite(found: Tensor, loss: Tensor, step: int) -> Tensor:
     """The first step with a non-finite loss, infinite as long as there is none, of one model () or of several (K,).
 
     Example:
-        >>> first_nonfinite(torch.tensor([torch.inf, 3.0, torch.inf]), torch.tensor([0.5, torch.nan, torch.nan]), step=7)
+        >>> found, loss = torch.tensor([torch.inf, 3.0, torch.inf]), torch.tensor([0.5, torch.nan, torch.nan])
+        >>> first_nonfinite(found, loss, step=7)
         tensor([inf, 3., 7.])
     """
     return torch.where(loss.isfinite(), found, found.clamp(max=step))

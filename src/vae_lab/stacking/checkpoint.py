@@ -1,6 +1,5 @@
 """A job's checkpoint, as its run alone would have written it."""
 
-from collections.abc import Iterable
 from typing import Any
 
 import lightning.pytorch as pl
@@ -39,7 +38,9 @@ def content_of(job: Job, slab: Slab, k: int, step: int, first_bad: float, loops:
     }
 
 
-def loops_of(trainer: Trainer, step: int, steps: int, validations: int, batches: int, scheduled: bool) -> dict[str, Any]:
+def loops_of(
+    trainer: Trainer, step: int, steps: int, validations: int, batches: int, scheduled: bool
+) -> dict[str, Any]:
     """What the loops of a trainer record after ``step`` of ``steps`` and so many ``validations`` of ``batches`` each."""
     loops: dict[str, Any] = {name: getattr(trainer, name).state_dict() for name in LOOPS}
     fit = loops[FIT]

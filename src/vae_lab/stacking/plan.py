@@ -86,11 +86,11 @@ def place(made: Plan, groups: list[Group], number: int, run: Run) -> None:
     """
     start = find_start(run.directory, run.config)
     if start.result and start.result.status in ENDED:
-        return
+        return None
     parts = assemble(run.config)
     steps = (run.config["trainer"] | lengths(run.config, parts.data))["max_steps"]
     if start.step >= steps:
-        return
+        return None
     if reason := next(obstacles(run.config, parts), None):
         return made.leave(reason, number)
     form, shared = form_of(parts.model), {name: run.config.get(name) for name in SHARED}

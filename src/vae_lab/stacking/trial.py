@@ -20,7 +20,9 @@ TRAINER_SECONDS = 6e-4  # that the Trainer adds to a step: hooks, optimizer, bat
 LEAST_GAIN = 1.1
 
 
-def trial(stack: StackedModel, feed: Feed, step: int, config: Mapping[str, Any], data: ImageData) -> tuple[float, float]:
+def trial(
+    stack: StackedModel, feed: Feed, step: int, config: Mapping[str, Any], data: ImageData
+) -> tuple[float, float]:
     """Seconds of a step of all models stacked, and one by one; nothing of them has changed afterwards.
 
     On the CPU they are those of the processor: what else the machine does counts little.

@@ -51,7 +51,9 @@ def launch(
     done: list[JobReturn] = []
     for one in configs:
         done.append(run_job(task, one, "hydra.sweep.dir", "hydra.sweep.subdir", context))
-        if config.hydra.sweeper.get("fail_fast") and failed_runs(Path(str(config.hydra.sweep.dir)), [directory_of(one).name]):
+        if config.hydra.sweeper.get("fail_fast") and failed_runs(
+            Path(str(config.hydra.sweep.dir)), [directory_of(one).name]
+        ):
             break
     return done
 
