@@ -70,7 +70,7 @@ def test_a_sweep_that_was_stopped_in_its_stack_is_taken_up(cli, monkeypatch, tmp
     assert {result["status"] for result in results(tmp_path / "stopped").values()} == {"finished"}
 
 
-@pytest.mark.parametrize("setting", ["max_stack=1", "max_stack=x", "always=3"])
+@pytest.mark.parametrize("setting", ["max_stack=1", "max_stack=x"])
 def test_settings_that_cannot_be_are_refused(cli, setting):
     outcome = cli(*SWEEP, *STACKED, f"hydra.launcher.{setting}")
     assert outcome.code == 1

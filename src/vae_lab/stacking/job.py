@@ -75,7 +75,7 @@ class Job:
         self.curves = CurveFile(self.run.directory)
 
     def take_up(self) -> dict[str, Any] | None:
-        """Load the checkpoint from which the run goes on, but for the optimizer, and return it; None where it begins."""
+        """Load the checkpoint from which the run goes on, but for the optimizer; its content, None at first."""
         if self.start.checkpoint is None:
             return None
         content = read_checkpoint(self.start.checkpoint)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -86,17 +87,19 @@ def place(made: Plan, groups: list[Group], number: int, run: Run) -> None:
     """
     start = find_start(run.directory, run.config)
     if start.result and start.result.status in ENDED:
-        return None
+        return
     parts = assemble(run.config)
     steps = (run.config["trainer"] | lengths(run.config, parts.data))["max_steps"]
     if start.step >= steps:
-        return None
+        return
     if reason := next(obstacles(run.config, parts), None):
-        return made.leave(reason, number)
+        made.leave(reason, number)
+        return
     form, shared = form_of(parts.model), {name: run.config.get(name) for name in SHARED}
     for group in groups:
         if (group.form, group.shared, group.step) == (form, shared, start.step):
-            return group.numbers.append(number)
+            group.numbers.append(number)
+            return
     device = torch.device("cpu" if is_on_cpu(run.config["trainer"]) else "cuda")
     groups.append(Group(form, shared, start.step, most_models(parts.model, parts.data, device), [number]))
 
@@ -111,4 +114,4 @@ def parts(numbers: Sequence[int], most: int) -> list[list[int]]:
     pieces = -(-len(numbers) // most)
     size, longer = divmod(len(numbers), pieces)
     starts = [i * size + min(i, longer) for i in range(pieces + 1)]
-    return [list(numbers[a:b]) for a, b in zip(starts, starts[1:], strict=False)]
+    return [list(numbers[a:b]) for a, b in pairwise(starts)]

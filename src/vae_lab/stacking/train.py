@@ -1,7 +1,7 @@
 """The training of a stack: the Trainer's loop, for many runs of one form at once."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.func import vmap
 
 from vae_lab.callbacks.checkpoints import MOST_SECONDS
+from vae_lab.callbacks.intervals import is_logged
 from vae_lab.callbacks.nonfinite_loss import first_nonfinite
 from vae_lab.callbacks.training_curves import figures
 from vae_lab.endings import heed, heeding
@@ -116,8 +117,8 @@ class Training:
 
     def take_up(self) -> None:
         """Load the checkpoints from which the jobs go on."""
-        contents = [job.take_up() for job in self.jobs]
-        if contents[0] is None:
+        contents = [content for job in self.jobs if (content := job.take_up())]
+        if not contents:
             return
         for slab in self.slabs:
             slab.load(contents[slab.rows])
@@ -126,11 +127,11 @@ class Training:
 
     def step(self, step: int) -> None:
         """One optimizer step of all jobs, and what the Trainer's callbacks would do around it."""
-        done, every = step + 1, self.trainer.log_every_n_steps
+        done = step + 1
         self.move(step)
         if time.monotonic() - self.written > MOST_SECONDS:
             self.save(step)
-        coefficients = {k: job.coefficients() for k, job in self.live} if done % every == 0 else {}
+        coefficients = {k: job.coefficients() for k, job in self.live} if is_logged(self.trainer, step) else {}
         output = self.train_once(step)
         self.first_bad = first_nonfinite(self.first_bad, output.loss.detach(), done)
         for k, job in self.live:
@@ -168,7 +169,7 @@ class Training:
 
     def log(self, step: int, coefficients: dict[int, dict[str, float]], output: Output) -> None:
         """Write a row of each job's curves."""
-        found: dict[str, Tensor] = vmap(figures)(Output(output.loss, output.extra, output.terms))
+        found: Mapping[str, Tensor] = vmap(figures)(Output(output.loss, output.extra, output.terms))
         rows = {f"train/{name}": value.tolist() for name, value in found.items()}
         for k, job in self.live:
             job.curves.append(step, coefficients[k] | {name: values[k] for name, values in rows.items()} | {"epoch": 0})

@@ -47,5 +47,5 @@ def update(
 def moved(batch: Batch, feed: Feed) -> Batch:
     """A batch on the device of the stack, its images in the precision of the stack."""
     device = feed.like.device
-    known = [None if part is None else part.to(device) for part in batch[1:]]
-    return Batch(batch.x.to(feed.like), *known)
+    labels, factors = (None if part is None else part.to(device) for part in (batch.labels, batch.factors))
+    return Batch(batch.x.to(feed.like), batch.indices.to(device), labels, factors)
