@@ -30,8 +30,8 @@ FLOORS = [  # from the ground up: each may import those that stand before it
         "latent_space",
         "linear_theory",
     ),
-    *("figures", "gallery", "callbacks", "runs", "console", "training", "explorer", "report", "examination"),
-    *("exporting", "sweep", "retraining"),
+    *("figures", "gallery", "callbacks", "runs", "console", "training", "stacking", "explorer", "report"),
+    *("examination", "exporting", "sweep", "retraining"),
 ]
 DOORS = (
     *("__init__", "__main__", "cli", "diagnose", "evaluate", "examine", "explore", "export"),

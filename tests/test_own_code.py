@@ -113,7 +113,7 @@ def test_a_module_that_never_pays_is_stopped_after_its_first_step(remedy, tmp_pa
 
 def test_a_controller_of_the_distortion_says_what_it_needs(tmp_path):
     module = MODULE.replace('return {"loss": loss, "distortion": distortion}', "return loss")
-    with pytest.raises(ValueError, match=r"^Control: measures the distortion; let the training_step of MyVAE return"):
+    with pytest.raises(ValueError, match=r"^Control: measures the distortion; let the training_step return"):
         fit(tmp_path, module, '[Control("geco", target=20.0)]')
     fit(tmp_path, module, '[Control("pi", target=20.0)]')  # which measures the rate, and needs nothing
 

@@ -55,25 +55,26 @@ class Checkpoints(Callback):
         finite = [(loss, step) for step, loss in self.history if loss < float("inf")]
         return min(finite)[1] if finite else None
 
+    def about(self) -> dict[str, Any]:
+        """What a checkpoint says of the run, beside the weights."""
+        return self.recipe | {"seconds": self.clock()}
+
     @override
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        checkpoint["vae_lab"] = self.recipe | {"seconds": self.clock()}
+        checkpoint["vae_lab"] = self.about()
 
     @override
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         between_steps(checkpoint["loops"]["fit_loop"], checkpoint["global_step"], trainer.max_steps)
-        for schedule in checkpoint["lr_schedulers"]:  # their form is the config's, which may have a new length
-            if "lr_lambdas" in schedule:
-                schedule["lr_lambdas"] = [None] * len(schedule["lr_lambdas"])
+        for schedule in checkpoint["lr_schedulers"]:
+            forget_form(schedule)
 
     @override
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.written = time.monotonic()
         for schedule in (config.scheduler for config in trainer.lr_scheduler_configs):
-            if isinstance(schedule, LambdaLR):  # the rate of the next step, by the length that the run has now
-                groups = zip(schedule.optimizer.param_groups, schedule.base_lrs, schedule.lr_lambdas, strict=True)
-                for group, base, factor in groups:
-                    group["lr"] = base * factor(schedule.last_epoch)
+            if isinstance(schedule, LambdaLR):
+                follow_length(schedule)
 
     @override
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
@@ -97,9 +98,13 @@ class Checkpoints(Callback):
     @override
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         step = trainer.global_step
+        self.save(trainer, is_best=self.judge(step, float(trainer.callback_metrics["val/loss"])))
+
+    def judge(self, step: int, loss: float) -> bool:
+        """Take the validation loss after a step into account; whether it is the best."""
         if step >= self.eligible_from:
-            self.history.append((step, float(trainer.callback_metrics["val/loss"])))
-        self.save(trainer, is_best=self.best_step == step)
+            self.history.append((step, loss))
+        return self.best_step == step
 
     def save(self, trainer: Trainer, is_best: bool = False) -> None:
         """Write ``last``, after moving the one before to ``previous``; copy it to ``best`` when it is."""
@@ -128,6 +133,19 @@ class Checkpoints(Callback):
     @override
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.history = [(step, loss) for step, loss in state_dict["history"]]
+
+
+def forget_form(schedule: dict[str, Any]) -> None:
+    """Drop the form of a schedule from its state: it is the config's, which may have a new length."""
+    if "lr_lambdas" in schedule:
+        schedule["lr_lambdas"] = [None] * len(schedule["lr_lambdas"])
+
+
+def follow_length(schedule: LambdaLR) -> None:
+    """Give the optimizer the learning rate of its next step, by the length that the run has now."""
+    groups = zip(schedule.optimizer.param_groups, schedule.base_lrs, schedule.lr_lambdas, strict=True)
+    for group, base, factor in groups:
+        group["lr"] = base * factor(schedule.last_epoch)
 
 
 def between_steps(progress: dict[str, Any], step: int, max_steps: int) -> None:

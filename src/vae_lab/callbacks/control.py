@@ -4,7 +4,6 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor
 from typing_extensions import override
 
@@ -14,8 +13,6 @@ from vae_lab.collective import batch_mean
 from vae_lab.elbo.controllers import Adaptive, Controller, Geco, ProportionalIntegral
 from vae_lab.elbo.penalties import ControlledPenalty
 from vae_lab.models import RateCost
-
-DISTORTION = "distortion"  # what a controller that measures it finds it by in what a training step returns
 
 LAWS: dict[str, type[Controller]] = {"adaptive": Adaptive, "pi": ProportionalIntegral, "geco": Geco}
 
@@ -61,29 +58,12 @@ class Control(Remedy):
         return {"control": self.penalty.weight}
 
     @override
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
-        self.penalty.observe(image_mean(self.measured(outputs, type(pl_module).__name__)))
-
-    def measured(self, outputs: Any, module: str) -> Tensor:
-        """The rate (B, D) that the model has just paid for, or the distortion (B,) that its training step returned.
-
-        Raises:
-            ValueError: when the training step of this module returned no distortion.
-        """
-        assert self.payment is not None
-        if self.penalty.controller.measures == "rate":
-            assert self.payment.rate is not None  # or there was no first step
-            return self.payment.rate
-        if isinstance(outputs, Mapping) and "output" in outputs:
-            distortion: Tensor = outputs["output"].terms.distortion
-            return distortion
-        if isinstance(outputs, Mapping) and isinstance(outputs.get(DISTORTION), Tensor):
-            return outputs[DISTORTION].detach()  # type: ignore[no-any-return]
-        returned = '{"loss": loss, "distortion": distortion}, with the distortion (B,) of each image'
-        raise ValueError(f"Control: measures the distortion; let the training_step of {module} return {returned}")
+    def observe(self, rate: Tensor, distortion: Tensor | None) -> None:
+        measured = rate if self.penalty.controller.measures == "rate" else distortion
+        if measured is None:
+            returned = '{"loss": loss, "distortion": distortion}, with the distortion (B,) of each image'
+            raise ValueError(f"Control: measures the distortion; let the training_step return {returned}")
+        self.penalty.observe(image_mean(measured))
 
 
 def image_mean(figure: Tensor) -> Tensor:

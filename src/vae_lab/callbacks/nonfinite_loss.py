@@ -19,6 +19,17 @@ class Diverged(RuntimeError):
         self.step = step
 
 
+def first_nonfinite(found: Tensor, loss: Tensor, step: int) -> Tensor:
+    """The first step with a non-finite loss, infinite as long as there is none, of one model () or of several (K,).
+
+    Example:
+        >>> found, loss = torch.tensor([torch.inf, 3.0, torch.inf]), torch.tensor([0.5, torch.nan, torch.nan])
+        >>> first_nonfinite(found, loss, step=7)
+        tensor([inf, 3., 7.])
+    """
+    return torch.where(loss.isfinite(), found, found.clamp(max=step))
+
+
 class NonFiniteLoss(Callback):
     """Notes the first step with a non-finite loss on the device, and reads it at logging intervals.
 
@@ -38,8 +49,7 @@ class NonFiniteLoss(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        loss: Tensor = outputs["loss"]
-        self.first_bad = torch.where(loss.isfinite(), self.first_bad, self.first_bad.clamp(max=trainer.global_step))
+        self.first_bad = first_nonfinite(self.first_bad, outputs["loss"], trainer.global_step)
         if is_logged(trainer, batch_idx):
             self.check()
 

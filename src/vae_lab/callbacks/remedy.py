@@ -15,6 +15,7 @@ from vae_lab.models import VAE, RateCost
 
 RATE_COST = ("kl_weight", "penalty")  # the attributes that make it
 DERIVE = "derive it from vae_lab.RateCost and let its loss be distortion + self.rate_cost(rate)"
+DISTORTION = "distortion"  # by which a module of one's own returns it from its training step
 
 
 class Payment:
@@ -37,7 +38,8 @@ class Remedy(Callback):
 
     A remedy acts on the ``RateCost`` of a model, a VAE of vae_lab or a LightningModule of one's own, unless ``places``
     names other attributes; ``reads`` names the validation metrics that it reads; ``freezes`` says that at some steps it
-    trains a part of the model only.
+    trains a part of the model only. One that says all it does by ``move`` and ``observe``, and has no hook of the
+    Trainer of its own, can act on a model that is trained in a stack.
     """
 
     penalty: Penalty | None = None
@@ -106,18 +108,28 @@ class Remedy(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Refuse a model that has taken a step and paid for no rate.
+        """Observe what a step paid for, and refuse a model that has paid for no rate.
 
         Raises:
             ValueError: naming the module.
         """
-        if self.payment is not None and self.payment.rate is None:
+        if self.payment is None:
+            return
+        if self.payment.rate is None:
             remedy, module = type(self).__name__, type(pl_module).__name__
             silent = f"has no effect, {module} took a step without a call of self.rate_cost(rate)"
             raise ValueError(f"{remedy}: {silent}; let its loss be distortion + self.rate_cost(rate)")
+        self.observe(self.payment.rate, distortion_in(outputs))
 
     def move(self, step: int, model: Any) -> None:
         """Fill the coefficients of optimizer step ``step``, which comes next."""
+
+    def observe(self, rate: Tensor, distortion: Tensor | None) -> None:
+        """Take into account the rate (B, D) that a training step paid for, and the distortion (B,) where it is known.
+
+        Raises:
+            ValueError: when a distortion is needed and not known.
+        """
 
     def coefficients(self, model: Any) -> Mapping[str, Tensor]:
         """What to log as ``coef/NAME``."""
@@ -174,3 +186,11 @@ class Scheduled(Remedy):
     @override
     def coefficients(self, model: Any) -> Mapping[str, Tensor]:
         return {self.name: self.coefficient(model)}
+
+
+def distortion_in(outputs: Any) -> Tensor | None:
+    """The distortion (B,) in what a training step returned, None where it is not there."""
+    found = outputs.get(DISTORTION) if isinstance(outputs, Mapping) else None
+    if isinstance(outputs, Mapping) and "output" in outputs:  # of a VAE of vae_lab
+        found = outputs["output"].terms.distortion
+    return found.detach() if isinstance(found, Tensor) else None

@@ -218,14 +218,19 @@ class ImageData(LightningDataModule):
 
     def train_batch(self, step: int, order: Tensor, rank: int = 0, ranks: int = 1) -> Batch:
         """A rank's part of the training batch of optimizer step ``step``, given its epoch's ``order``."""
-        start, mine = step % self.batches_per_epoch * self.batch_size, rows(self.batch_size, rank, ranks)
-        batch = self.batch("train", order[start : start + self.batch_size][mine])
+        mine = rows(self.batch_size, rank, ranks)
+        batch = self.batch("train", self.train_indices(step, order)[mine])
         if self.flip:
             batch = batch._replace(x=torch.where(self.mirrored(step)[mine], batch.x.flip(-1), batch.x))
         if self.binarize != "dynamic":
             return batch
         threshold = self.thresholds(self.batch_size, self.seed, step)[mine]
         return batch._replace(x=(batch.x > threshold).float())
+
+    def train_indices(self, step: int, order: Tensor) -> Tensor:
+        """The indices (B,) of the images of a training batch, given its epoch's ``order``."""
+        start = step % self.batches_per_epoch * self.batch_size
+        return order[start : start + self.batch_size]
 
     def epoch_order(self, epoch: int) -> Tensor:
         """The order (N,) of the training images in an epoch."""

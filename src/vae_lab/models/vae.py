@@ -62,7 +62,8 @@ class VAE(RateCost, LightningModule):
       nothing added; a subclass that does not say so itself is taken not to be;
     - ``rate_weight_key``: the config key that sets ``rate_weight``, where there is one;
     - ``holds_rate``: its prior or posterior guarantees a rate, whatever z carries;
-    - ``batchwise_terms``: what is computed over the batch, in words; empty where nothing is.
+    - ``batchwise_terms``: what is computed over the batch, in words; empty where nothing is;
+    - ``beside_the_loss``: attributes that no pass reads, so that models which differ in them can be stacked.
 
     Args:
         encoder: maps images (B, C, H, W) to two tensors (B, D): location and raw scale, read here as mean and log σ².
@@ -97,6 +98,7 @@ class VAE(RateCost, LightningModule):
     rate_weight_key: ClassVar[str | None] = None
     holds_rate: ClassVar[bool] = False
     batchwise_terms: ClassVar[str] = ""
+    beside_the_loss: ClassVar[tuple[str, ...]] = ("optimizer", "lr_decay", "seed")
     noise_streams: int = 1
     min_batch_size: int = 1
     min_eval_batch_size: int = 1
@@ -259,9 +261,13 @@ class VAE(RateCost, LightningModule):
 
         It is drawn for the batch of all processes together; each takes its own rows.
         """
-        shape = (self.noise_streams, batch_size * self.trainer.world_size, self.latent_dim)
-        drawn = noise.normal(shape, self.kl_weight, seed=self.seed, purpose="train", index=self.global_step)
+        drawn = self.noise_of_step(self.global_step, batch_size * self.trainer.world_size)
         return drawn[:, self.global_rank * batch_size :][:, :batch_size]
+
+    def noise_of_step(self, step: int, batch_size: int) -> Tensor:
+        """Standard normal noise (S, B, D) of an optimizer step, for the batch of all processes."""
+        shape = (self.noise_streams, batch_size, self.latent_dim)
+        return noise.normal(shape, self.kl_weight, seed=self.seed, purpose="train", index=step)
 
     def evaluation_noise(self, indices: Tensor, purpose: str) -> Tensor:
         """Standard normal noise (S, B, D) of the images with these indices (B,) in their split.
@@ -273,11 +279,17 @@ class VAE(RateCost, LightningModule):
         return rows.view(len(indices), self.noise_streams, self.latent_dim).transpose(0, 1)
 
     def configure_optimizers(self) -> Any:
-        optimizer = self.optimizer(self.parameters())
-        if self.lr_decay.constant:
+        optimizer, schedule = self.optimizer_of(self.parameters(), int(self.trainer.max_steps))
+        if schedule is None:
             return optimizer
-        schedule = LambdaLR(optimizer, self.lr_decay(int(self.trainer.max_steps)))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def optimizer_of(
+        self, parameters: Iterable[nn.Parameter], steps: int
+    ) -> tuple[torch.optim.Optimizer, LambdaLR | None]:
+        """The optimizer of these parameters, and the schedule of its learning rate over so many steps, if it falls."""
+        optimizer = self.optimizer(parameters)
+        return optimizer, None if self.lr_decay.constant else LambdaLR(optimizer, self.lr_decay(steps))
 
     def training_step(self, batch: Any, batch_idx: int) -> dict[str, Any]:
         x = as_batch(batch, batch_idx).x

@@ -140,8 +140,7 @@ def carry_out(
 ) -> Result:
     """What ``execute`` does in a directory that is its own."""
     began = time.perf_counter() - start.seconds
-    seed, written, me = seed_of(config), dict(overrides), Process.this()
-    result = Result(status="running", overrides=written, seed=seed, versions=versions(), started=now(), process=me)
+    result = running(config, overrides)
     result.write(directory)
     opened: list[Logger] = []
     try:
@@ -154,8 +153,7 @@ def carry_out(
             figures = train_and_test(config, session, parts, opened, progress)
         result = replace(result, status="finished", **figures)
     except Diverged as error:
-        result = replace(result, status="diverged", reason=str(error), diverged_step=error.step)
-        result = replace(result, objective=objective_of(parts))
+        result = diverged(result, error, parts)
         log.warning("diverged: %s", error)
     except BaseException as error:
         result = replace(result, status="failed", reason=reason_of(error, directory))
@@ -169,6 +167,18 @@ def carry_out(
         finally:
             close_loggers(opened, directory, result)
     return result
+
+
+def running(config: Mapping[str, Any], overrides: Mapping[str, Any]) -> Result:
+    """The record of a run that begins, or goes on, in this process."""
+    seed, written, me = seed_of(config), dict(overrides), Process.this()
+    return Result(status="running", overrides=written, seed=seed, versions=versions(), started=now(), process=me)
+
+
+def diverged(result: Result, error: Diverged, parts: Parts) -> Result:
+    """The record of a run that ended so."""
+    ended = replace(result, status="diverged", reason=str(error), diverged_step=error.step)
+    return replace(ended, objective=objective_of(parts))
 
 
 def prepare() -> None:
