@@ -1,14 +1,18 @@
 """The probe on runs of which the answer is known."""
 
+from pathlib import Path
+
 import pytest
 
 from vae_lab.checks import ArgumentError
 from vae_lab.diagnosis.causes import ESTABLISHED
 from vae_lab.report.commands import arguments_of
 from vae_lab.retraining.again import finished_run, train_again
-from vae_lab.retraining.probe import continuation, probe
+from vae_lab.retraining.probe import continuation, probe, verdict_of
+from vae_lab.runs.curves import Curve
 from vae_lab.runs.find import find_run
 from vae_lab.runs.probe import Probe
+from vae_lab.runs.result import Result
 from vae_lab.runs.run import Run
 
 QUICK = ("metrics.test.nll.k=0", "~metrics.test.mutual_information_upper")
@@ -98,6 +102,21 @@ def test_runs_of_which_nothing_is_to_be_asked_are_refused(changed, message, trap
     rest = {key: value for key, value in changed.items() if key not in own}
     with pytest.raises(ArgumentError, match=message):
         check(replace(trapped, result=replace(trapped.result, objective=objective, **rest)))
+
+
+@pytest.mark.parametrize(
+    ("end", "loss", "verdict"),
+    [
+        (0.02, 27.0, "full"),  # the best checkpoint has a remnant that buys nothing, the end has none
+        (0.02, 20.0, "partial"),  # little information may buy much
+        (1.00, 27.0, "partial"),
+    ],
+)
+def test_the_end_of_a_continuation_counts_where_a_remnant_buys_nothing(end, loss, verdict):
+    metrics = {"test/loss": loss}
+    run = Run(Path(), Result(status="finished", seed=0, verdict="partial", metrics=metrics))
+    vars(run)["curves"] = {"val/mutual_information": Curve([10, 20], [2.0, end])}
+    assert verdict_of(run, 27.0) == verdict
 
 
 def test_a_run_without_its_settings_is_refused(trained):

@@ -9,7 +9,7 @@ from vae_lab.config.names import key_and_text
 from vae_lab.diagnosis.causes import NOT_FOUND, Cause
 from vae_lab.report.commands import changed_arguments
 from vae_lab.report.comparison import spread
-from vae_lab.report.figures import FIGURES
+from vae_lab.report.figures import cell
 from vae_lab.report.table import Content
 from vae_lab.retraining.again import Say, named, original, seeds_of, tell, train_again
 from vae_lab.runs.run import Run, text
@@ -77,9 +77,11 @@ def attempts(run: Run, rounds: int, say: Say) -> tuple[list[Attempt], str]:
     arguments, changes, current = original(run), dict[str, Any](), run
     tried: list[Attempt] = []
     while not in_use(current):
+        if len(tried) == rounds:
+            return tried, f"{rounds} round{'s' if rounds > 1 else ''} did not help"
         following, reason = proposal(arguments, current.cause)
-        if following is None or len(tried) == rounds:
-            return tried, reason or f"{rounds} round{'s' if rounds > 1 else ''} did not help"
+        if following is None:
+            return tried, reason
         cause, label = current.cause or NOT_FOUND, f"round {len(tried) + 1}"
         arguments, changes = following, {**changes, **cause.change}
         say(f"{label}: {cause.words}; try {words_of(cause)}")
@@ -125,12 +127,17 @@ def trained(arguments: Sequence[str], folder: Path, label: str, seeds: Sequence[
 
 def content(found: Cure) -> Content:
     """Before and after side by side."""
+    many = len(found.after.runs) > 1
     rows = [
-        [name, *(spread(setting, title) for title in COLUMNS), setting.collapse]
-        for name, setting in ((BEFORE, found.before), ("after", found.after))
+        [name, *(spread(at, title) if many else cell(at.runs[0], title) for title in COLUMNS), at.collapse]
+        for name, at in ((BEFORE, found.before), ("after", found.after))
     ]
-    assert set(COLUMNS) <= FIGURES.keys()
-    return Content(["", *COLUMNS, f"verdicts ({len(found.after.runs)} seeds)"], rows)
+    return Content(["", *COLUMNS, "verdict" + many * "s"], rows)
+
+
+def seeds_in_words(count: int) -> str:
+    """``in all 3 seeds``, or that there was one."""
+    return f"in all {count} seeds" if count > 1 else "in the one seed that was trained"
 
 
 def sentences(found: Cure) -> list[str]:
@@ -139,7 +146,7 @@ def sentences(found: Cure) -> list[str]:
         return [f"nothing was tried: {found.reason}"]
     changes = "; then ".join(attempt.words for attempt in found.rounds)
     if found.cured:
-        return [f"cured by {changes}: z is in use in all {len(found.after.runs)} seeds", price(found)]
+        return [f"cured by {changes}: z is in use {seeds_in_words(len(found.after.runs))}", price(found)]
     if found.reason:
         return [f"not cured by {changes}: {found.reason}"]
     used = sum(in_use(run) for run in found.after.runs)
@@ -157,4 +164,5 @@ def price(found: Cure) -> str:
     gain = spreads[1][0] - spreads[0][0]
     if abs(gain) < ALIKE:
         return "it cost nothing: the ELBO is the same"
-    return f"it {'gained' if gain > 0 else 'cost'} {abs(gain):.2f} nats of ELBO (medians over the seeds)"
+    medians = " (medians over the seeds)" if len(found.after.runs) > 1 else ""
+    return f"it {'gained' if gain > 0 else 'cost'} {abs(gain):.2f} nats of ELBO{medians}"

@@ -8,10 +8,12 @@ from vae_lab.checks import ArgumentError
 from vae_lab.config.compose import compose_config
 from vae_lab.config.names import key_and_text
 from vae_lab.console import read_command_line
-from vae_lab.diagnosis.continuation import Start
+from vae_lab.diagnosis.continuation import MARGIN, Start
+from vae_lab.diagnosis.verdict import FULL_MI
 from vae_lab.retraining.again import Say, named, original, seeds_of, tell, train_again, with_change
+from vae_lab.runs.curves import Curve
 from vae_lab.runs.probe import Probe
-from vae_lab.runs.result import Objective
+from vae_lab.runs.result import Kind, Objective
 from vae_lab.runs.run import Run
 
 FEWEST = 3  # seeds: fewer prove nothing
@@ -19,6 +21,7 @@ FIRST = 0.05  # of the run's own β: where a continuation begins at most
 BELOW = 0.1  # of the linear limit: likewise, so that z pays
 FREE = 3.0  # nats per image that are free at first, where a continuation begins with free bits
 FOLDER = "probe"
+INFORMATION = "val/mutual_information"
 
 
 def probe(run: Run, seeds: int = FEWEST, first: Start = "beta", say: Say = tell) -> Probe:
@@ -50,7 +53,7 @@ def probe(run: Run, seeds: int = FEWEST, first: Start = "beta", say: Say = tell)
         loss=loss_of(run),
         seeds=[each.result.seed for each in found],
         losses=[loss_of(each) for each in found],
-        verdicts=[each.result.verdict or "full" for each in found],
+        verdicts=[verdict_of(each, loss_of(run)) for each in found],
         halfway=[halfway(each, run.result.steps // 2) for each in found],
         change={key.lstrip("+"): value for key, value in change.items() if not key.startswith("trainer.")},
     )
@@ -130,10 +133,21 @@ def loss_of(run: Run) -> float:
     return loss
 
 
+def verdict_of(again: Run, loss: float) -> Kind:
+    """The verdict on a continuation at its end.
+
+    Its figures are those of its best checkpoint, which may be an early one with a remnant of z that the end no longer
+    has. Where that buys nothing against the run's loss, the end counts.
+    """
+    information = again.curves.get(INFORMATION)
+    gone = information is not None and information.values[-1] < FULL_MI and loss_of(again) > loss - MARGIN
+    return "full" if gone else again.result.verdict or "full"
+
+
 def halfway(run: Run, half: int) -> float:
     """The largest mutual information of a run's validations up to a step, nats; 0 where none is known."""
-    curve = run.curves.get("val/mutual_information")
-    return max((v for s, v in zip(curve.steps, curve.values, strict=True) if s <= half), default=0.0) if curve else 0.0
+    steps, values = run.curves.get(INFORMATION, Curve([], []))
+    return max((value for step, value in zip(steps, values, strict=True) if step <= half), default=0.0)
 
 
 def advice(shown: Probe) -> str:
