@@ -8,6 +8,7 @@ import logging
 import os
 import socket
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -17,6 +18,7 @@ from omegaconf import DictConfig
 
 from vae_lab.checks import ConfigError, Interrupted, number, one_line, printable
 from vae_lab.config.build import added_modules, naming
+from vae_lab.endings import heed
 from vae_lab.sweep.pool import GRACE, POLL, Job
 from vae_lab.sweep.record import Position, failed_runs
 
@@ -88,9 +90,11 @@ def launch(config: DictConfig, loader: Any, jobs: Sequence[Job], share: Share, p
             if fail_fast and failed_runs(sweep, [job.name]):
                 waiting.close()
             running |= islice(waiting, 1)
-    except (Interrupted, KeyboardInterrupt):
-        stop(ray, list(running))
-        raise
+    except (Interrupted, KeyboardInterrupt) as error:
+        with suppress(Exception):  # of Ray, whose processes may have heard the signal, too
+            stop(ray, list(running))
+        heed()
+        raise Interrupted() from error  # Ray answers Ctrl-C by an exception of its own
 
 
 def connected(address: str | None) -> Any:
