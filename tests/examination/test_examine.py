@@ -51,6 +51,15 @@ def test_pixels_that_are_averaged_get_that_cause_without_being_told(plain, x):
     ]
 
 
+def test_a_weight_of_the_distortion_divides_beta(plain, x):
+    def weighted(z, x):
+        return 10 * functional.binary_cross_entropy(plain.decode(z), x, reduction="none").sum(1)
+
+    report = examine(x, plain, distortion=weighted, beta=5)
+    assert report.result.objective.effective_beta == pytest.approx(0.5, rel=1e-3)
+    assert "it weighs 10 in the loss" in str(report)
+
+
 def test_figures_are_those_of_the_formulas(plain, x):
     report = examine(x, plain, likelihood="bernoulli")
     plain.eval()

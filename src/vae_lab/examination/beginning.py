@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from vae_lab.diagnosis.verdict import judge
 
 AGAIN = 2  # measurements in a row without z in use, after it was
-NOTHING = 0.05  # nats: z carries less than its KL, and so little pays for no gap
+NOTHING = 0.05  # nats: z carries less than its KL; what gap is left below is what the decoder has not yet unlearnt
 NEVER = 5  # and where it never was: each training begins like that
 
 
@@ -32,10 +32,7 @@ class Measurement:
 
     @property
     def used(self) -> bool:
-        """Whether the decoder uses z, by the rule of the verdict, and z carries anything.
-
-        The noise is the same at each measurement, so that a gap by chance would stay.
-        """
+        """Whether z carries anything, and the decoder uses it by the rule of the verdict."""
         return self.rate >= NOTHING and judge(self.gap, self.gap_se, [], [], self.mutual_information).kind != "full"
 
 

@@ -231,9 +231,11 @@ class Opening:
         def read(images: Tensor) -> Tensor:
             return images if logits else from_pixels(found.likelihood, images)
 
-        notes = (f"distortion is the {found.words} summed over the example",)
+        words = f"distortion is the {found.words} summed over the example"
         if found.averaged:
-            many = f"{x[0].numel():,}"
-            notes = (f"distortion is the mean {found.words}, 1/{many} of the sum; the figures below are of the sum",)
+            part = f"1/{x[0].numel():,} of the sum"
+            words = f"distortion is the mean {found.words}, {part}; the figures below are of the sum"
+        weighs = f"it weighs {found.weight:.4g} in the loss, which divides β = {told.beta:g}"
+        notes = (words,) if found.weight == 1 else (words, weighs)
         reduction = "mean" if found.averaged else told.reduction
         return Opened(self.decoding(read), found.likelihood.to(self.device), reduction, told.beta / found.weight, notes)

@@ -93,7 +93,8 @@ class ByUnit(Prior):
         self.inner, self.units = inner, units
 
     def rate(self, mean: Tensor, stddev: Tensor) -> Tensor:
-        return self.inner.rate(mean, stddev).unflatten(1, (self.units, -1)).sum(2)
+        rate: Tensor = self.inner.rate(mean, stddev).unflatten(1, (self.units, -1)).sum(2)
+        return rate
 
     def log_prob(self, z: Tensor) -> Tensor:
         return self.inner.log_prob(z)

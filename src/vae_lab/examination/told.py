@@ -66,7 +66,3 @@ class Told:
     def assumed(self) -> bool:
         """Whether the σ² of a Gaussian likelihood was left out: then 1 is only a guess."""
         return self.likelihood == "gaussian" and self.variance is None
-
-    def rate_weight(self, latent_dim: int) -> float:
-        """What a nat of rate weighs in the loss, if the KL is summed over D latents or averaged."""
-        return self.beta / (latent_dim if self.kl_reduction == "mean" else 1)
