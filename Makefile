@@ -7,7 +7,7 @@ CODE = $(wildcard src tests benchmarks)
 BIN = $(VENV)/bin
 READY = $(VENV)/.installed
 
-.PHONY: sweep smoke test test-slow test-lowest bench lint type format clean
+.PHONY: sweep smoke test test-slow test-cluster test-lowest bench bench-full lint type format clean
 
 sweep: $(READY)
 	$(BIN)/python -m vae_lab +experiment=collapse_sweep -m $(ARGS)
@@ -20,6 +20,11 @@ test: $(READY)
 
 test-slow: $(READY)
 	$(BIN)/python -m pytest -m slow $(ARGS)
+
+test-cluster: $(READY)
+	command -v slurmctld >/dev/null || apt-get install -y --no-install-recommends slurmctld slurmd slurm-client munge
+	$(BIN)/python -m pip install --quiet --constraint $(CONSTRAINTS) --editable ".[dev,ray]"
+	$(BIN)/python -m pytest -m cluster tests/cluster $(ARGS)
 
 test-lowest:
 	$(MAKE) test VENV=.venv-lowest CONSTRAINTS=constraints-lowest.txt
