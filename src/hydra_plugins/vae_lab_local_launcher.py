@@ -33,7 +33,7 @@ class LocalLauncher(Launcher):
     """A queue of jobs over the devices of this machine; see ``vae_lab.sweep.pool``."""
 
     def __init__(self, devices: Any = None, jobs_per_device: int = 1, devices_per_job: int = 1) -> None:
-        self.devices = OmegaConf.to_object(devices) if OmegaConf.is_config(devices) else devices
+        self.devices: Any = OmegaConf.to_object(devices) if OmegaConf.is_config(devices) else devices
         self.jobs_per_device, self.devices_per_job = jobs_per_device, devices_per_job
         self.config: DictConfig | None = None
         self.hydra_context: HydraContext | None = None

@@ -169,6 +169,6 @@ def test_ctrl_c_ends_the_sweep_and_its_ray_and_says_how_to_go_on(tmp_path):
 
 
 def test_without_ray_one_line_says_what_to_install(cli, monkeypatch):
-    monkeypatch.setitem(sys.modules, "ray", None)
+    monkeypatch.setattr("vae_lab.config.extras.find_spec", lambda name: None)
     done = cli("-m", "hydra/launcher=ray", "seed=0,1", *SHORT)
-    assert done.err == "error: hydra/launcher=ray: ray is not installed; pip install 'vae_lab[ray]'"
+    assert done.err == 'error: hydra/launcher=ray: is not installed: pip install "vae_lab[ray]"'

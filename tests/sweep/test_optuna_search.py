@@ -5,7 +5,6 @@ import csv
 import json
 import shlex
 import signal
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -244,9 +243,9 @@ def test_an_objective_that_no_run_has_is_one_line(cli, training):
 
 
 def test_without_optuna_one_line_says_what_to_install(cli, tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "optuna", None)
+    monkeypatch.setattr("vae_lab.config.extras.find_spec", lambda name: None)
     done = cli(*SEARCH, *BETA)
-    assert done.err == "error: hydra/sweeper=optuna: optuna is not installed; pip install 'vae_lab[optuna]'"
+    assert done.err == 'error: hydra/sweeper=optuna: is not installed: pip install "vae_lab[optuna]"'
     assert not (tmp_path / "s" / "sweep.json").exists()
 
 

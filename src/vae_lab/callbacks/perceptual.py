@@ -53,14 +53,14 @@ class Perceptual(Remedy):
         self.wanted = Wanted(size, flag("trained", trained), integer("seed", seed, low=0), weights)
 
     @override
-    def install(self, model: VAE) -> None:
+    def install(self, model: Any) -> None:
         super().install(model)
         if model.autoregressive:
             allowed = "needs a decoder that gives a mean image; an autoregressive one gives none"
             raise ArgumentError("network", self.network, allowed)
         if model.perceptual is None:
             model.perceptual = PerceptualLoss(self.lambd)
-            model.plain_elbo = False  # type: ignore[misc]  # of this model alone
+            model.plain_elbo = False  # of this model alone
 
     @override
     def prepare(self, model: VAE, data: ImageData) -> None:

@@ -5,7 +5,9 @@ from importlib.util import find_spec
 from vae_lab.checks import ConfigError
 
 EXTRAS = {  # group and option: the extra, and the packages that it brings
+    ("hydra/launcher", "ray"): ("ray", ("ray",)),
     ("hydra/launcher", "slurm"): ("slurm", ("hydra_plugins.hydra_submitit_launcher", "submitit")),
+    ("hydra/sweeper", "optuna"): ("optuna", ("optuna",)),
 }
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vae_lab.checks import ConfigError
+from vae_lab.config.extras import check_installed
 from vae_lab.files import put_whole
 from vae_lab.runs.curves import whole_lines
 from vae_lab.runs.search import Search
@@ -28,7 +29,6 @@ AGAIN = "again"  # marks a trial that repeats one whose runs had failed
 POPULATION = 20  # of NSGA-II
 SAMPLERS = ("tpe", "nsga2", "random")
 NameRuns = Callable[[Mapping[str, Value]], list[str]]
-MISSING = "hydra/sweeper=optuna: optuna is not installed; pip install 'vae_lab[optuna]'"
 
 
 class Held:
@@ -48,12 +48,11 @@ def open_study(sweep: Path, search: Search) -> "Study":
     Raises:
         ConfigError: where optuna is not installed, or its file cannot be read.
     """
-    try:
-        import optuna
-        from optuna.storages import JournalStorage
-        from optuna.storages.journal import JournalFileBackend
-    except ModuleNotFoundError as error:
-        raise ConfigError(MISSING) from error
+    check_installed("hydra/sweeper", "optuna")
+    import optuna
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
+
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     file = sweep / STORAGE
     if file.is_file() and (content := file.read_bytes()) != whole_lines(content):

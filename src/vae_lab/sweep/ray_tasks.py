@@ -22,7 +22,6 @@ from vae_lab.endings import heed
 from vae_lab.sweep.pool import GRACE, POLL, Job
 from vae_lab.sweep.record import Position, failed_runs
 
-MISSING = "hydra/launcher=ray: ray is not installed; pip install 'vae_lab[ray]'"
 KNOCK = 10.0  # seconds for a cluster to answer
 LEAST_STORE = 78_643_200  # bytes, the least that Ray takes: a sweep stores nothing in it
 QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
@@ -101,14 +100,12 @@ def connected(address: str | None) -> Any:
     """Ray, connected to a cluster.
 
     Raises:
-        ConfigError: where it is not installed, or no cluster answers.
+        ConfigError: where no cluster answers.
     """
+    import ray
+
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
-    try:
-        import ray
-    except ModuleNotFoundError as error:
-        raise ConfigError(MISSING) from error
     if not ray.is_initialized():
         options = OPTIONS if address is None else {}
         try:
