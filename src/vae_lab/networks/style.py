@@ -79,10 +79,10 @@ class StyleDecoder(nn.Module):
 
     A mapping network turns z into a style w, which scales the channels of each convolution of a network that starts
     from a learnt constant; each layer adds noise; each size adds its picture to that of the size before (Karras et al.
-    2020, section 2, without its filters and its adversary, and without the normalisation of z, whose length carries
-    information here). The noise is an input, standard normal, one number for each pixel of each layer: the model draws
-    it by seed and image, and its loss stays a pure function. p(x|z) is then a mixture over the noise, and
-    E[-log p(x|z, noise)] is no less than -log p(x|z).
+    2020, section 2). Here without the adversary, with plain bilinear upsampling, and without the normalisation of z,
+    whose length carries information. The noise is an input, standard normal, one number for each pixel of each layer:
+    the model draws it by seed and image, and its loss stays a pure function. p(x|z) is then a mixture over the noise,
+    and E[-log p(x|z, noise)] is no less than -log p(x|z).
 
     Args:
         image_shape: (C, H, W), of any size.
@@ -139,7 +139,7 @@ class StyleDecoder(nn.Module):
         image = torch.zeros((), dtype=h.dtype, device=h.device)
         for i, (size, picture) in enumerate(zip(self.sizes, self.pictures, strict=True)):
             if i > 0:
-                h, image = (interpolate(part, size=list(size), mode="nearest") for part in (h, image))
+                h, image = (interpolate(part, size=list(size), mode="bilinear") for part in (h, image))
             for _ in range(2 if i else 1):
                 h = next(layers)(h, w, next(drawn).unflatten(1, (1, *size)))
             image = image + picture(h, w)
