@@ -1,11 +1,16 @@
 """The benchmarks run on data that travel with the library."""
 
+import json
 import re
 import runpy
 from pathlib import Path
 
+import pytest
+
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
-MONITORING, PAGE, SIDE_BY_SIDE = (BENCHMARKS / f"{name}.py" for name in ("monitoring", "page", "side_by_side"))
+MONITORING, PAGE, SIDE_BY_SIDE, STACKED = (
+    BENCHMARKS / f"{name}.py" for name in ("monitoring", "page", "side_by_side", "stacked")
+)
 
 
 def test_monitoring_prints_a_share_for_each_part(capsys):
@@ -32,3 +37,14 @@ def test_runs_stand_side_by_side(trained, tmp_path, capsys):
     file = tmp_path / "pictures.png"
     runpy.run_path(str(SIDE_BY_SIDE))["main"]([str(file), f"one:{trained}", f"other:{trained}", "--images", "4"])
     assert file.stat().st_size > 1000 and str(file) in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_stacked_prints_ratios_and_writes_them(tmp_path, capsys):
+    options = ["--small", "--threads", "1", "--results", str(tmp_path), "hydra.launcher.always=true"]
+    runpy.run_path(str(STACKED))["main"](options)
+    printed = capsys.readouterr().out
+    assert re.search(r"processor: basic .* s, stacked .* s; stacked is \d+\.\d\d times as fast", printed)
+    found = json.loads((tmp_path / "stacked_digits_cpu.json").read_text())
+    assert set(found["step"]) == {"1", "2"}
+    assert found["launchers"]["clock ratio"] > 0

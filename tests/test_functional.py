@@ -33,11 +33,11 @@ def test_capacity_is_the_callbacks():
 
 
 def test_the_controller_is_the_callbacks():
-    controller, integral = ProportionalIntegral(target=1.0, kp=0.1, ki=0.05).double(), 0.0
+    controller, integral = ProportionalIntegral(target=1.0, kp=0.125, ki=0.0625).double(), 0.0
     state = controller.start()
     for scale in (1.0, 2.0, 0.1, 3.0):
         state, expected = controller(state, (scale * KL).sum(1).mean())
-        weight, integral = vae_lab.pi_controller(scale * KL, integral, target=1.0, kp=0.1, ki=0.05)
+        weight, integral = vae_lab.pi_controller(scale * KL, integral, target=1.0, kp=0.125, ki=0.0625)
         torch.testing.assert_close(weight, expected)
 
 
@@ -47,7 +47,7 @@ def test_no_gradient_flows_through_the_weight():
 
 
 def test_bn_means_have_the_spread_and_the_shift():
-    bn, shift = nn.BatchNorm1d(4, affine=False, eps=0), torch.tensor([0.0, 1.0, 2.0, 3.0])
+    bn, shift = nn.BatchNorm1d(4, affine=False, eps=1e-12), torch.tensor([0.0, 1.0, 2.0, 3.0])
     mean = vae_lab.bn_mean(KL.float() * 7 - 3, bn, gamma=0.6, shift=shift)
     torch.testing.assert_close(mean.mean(0), shift, atol=1e-5, rtol=0)
     torch.testing.assert_close(mean.std(0, correction=0), torch.full((4,), 0.6))
@@ -72,8 +72,8 @@ def test_optimal_sigma_is_the_root_of_the_squared_error_and_passes_gradients():
         (lambda: vae_lab.free_bits(KL, mode="each"), r"^mode=each: must be one of dimension, sample, total"),
         (lambda: vae_lab.capacity(KL, 1.0, 0.0), r"^gamma=0\.0: must be"),
         (lambda: vae_lab.capacity(KL[None], 1.0), r"^kl=\(1, 16, 4\): must be"),
-        (lambda: vae_lab.kl_annealing(3, "linaer", steps=5), r"^schedule=linaer: .* did you mean linear"),
-        (lambda: vae_lab.kl_annealing(3), r"steps"),
+        (lambda: vae_lab.kl_annealing(3, "linaer", steps=5), r"^schedule=linaer: must be one of .*did you mean linear"),
+        (lambda: vae_lab.kl_annealing(3, steps=0), r"^steps=0: must be a whole number"),
         (lambda: vae_lab.pi_controller(KL, target=0.0), r"^target=0\.0: must be"),
         (lambda: vae_lab.pi_controller(KL, target=1.0, low=2.0, high=1.0), r"^high=1\.0: must be"),
         (lambda: vae_lab.bn_mean(KL, nn.Identity(), gamma=0), r"^gamma=0: must be"),

@@ -46,7 +46,7 @@ def free_bits(kl: Tensor, epsilon: float = 0.25, mode: str = "dimension") -> Ten
     return penalties.free_bits(by_dimension(kl), low, choice("mode", mode, penalties.FREE_BITS))
 
 
-def kl_annealing(step: int, schedule: str = "linear", **options: Any) -> float:
+def kl_annealing(step: int, schedule: str = "linear", *, steps: int, **options: Any) -> float:
     """The weight of the KL at an optimizer step, by a schedule such as ``linear`` or ``cyclical``.
 
     loss = distortion.mean() + kl_annealing(step, steps=10_000) * kl.sum(1).mean()
@@ -56,8 +56,9 @@ def kl_annealing(step: int, schedule: str = "linear", **options: Any) -> float:
 
     Args:
         step: counted from 0.
-        schedule: one of ``vae_lab.elbo.schedules.SCHEDULES``.
-        options: its arguments: ``steps``, ``start``, ``stop``; ``cycles`` and ``ratio``; ``steepness``.
+        schedule: one of ``vae_lab.elbo.schedules.SCHEDULES`` but ``constant``.
+        steps: its length.
+        options: its other arguments: ``start``, ``stop``; ``cycles`` and ``ratio``; ``steepness``.
 
     Raises:
         ArgumentError: for an unknown schedule, and for what it refuses.
@@ -68,7 +69,7 @@ def kl_annealing(step: int, schedule: str = "linear", **options: Any) -> float:
         >>> kl_annealing(20, "cyclical", steps=100, cycles=2)
         0.8
     """
-    return make_schedule(schedule, **options)(step)
+    return make_schedule(schedule, steps=steps, **options)(step)
 
 
 def capacity(kl: Tensor, target: float, gamma: float = 10.0) -> Tensor:

@@ -46,7 +46,7 @@ def test_above_its_threshold_the_objective_of_a_linear_vae_asks_for_collapse(tmp
     run = run_of(tmp_path / "run", *LINEAR, "model.beta=12")
     assert probe(run, say=silent).continuation.outcome == "asked for"
     cause = Run.read(run.directory).cause
-    assert (cause.kind, cause.certainty) == ("variance", ESTABLISHED)
+    assert (cause.kind, cause.certainty) == ("beta", ESTABLISHED)
     inner = find_run(str(next((run.directory / "probe").glob("*/seed=1"))))
     assert "annealing=exponential" in arguments_of(inner)
     said = []

@@ -40,7 +40,7 @@ def stop(stack, made, step, name="stopped"):
         stack(made, name, progress=stopping(step))
 
 
-@pytest.mark.parametrize("step", [4, 13, 20])
+@pytest.mark.parametrize("step", [13, *(pytest.param(step, marks=pytest.mark.slow) for step in (4, 20))])
 def test_a_stack_that_was_stopped_is_the_stack_that_was_not(configs, stack, checkpoint, step):
     made = configs(SHARED, *JOBS)
     whole = stack(made)

@@ -5,7 +5,7 @@ import json
 import pytest
 
 SHORT = ("trainer.max_steps=20", "trainer.val_check_interval=10", "metrics.test.nll.k=0", "encoder.hidden=[16]")
-SWEEP = ("-m", *SHORT, "model.beta=1,4", "seed=0,1")
+SWEEP = ("-m", *SHORT, "model.beta=1,4")
 STACKED = ("hydra/launcher=stacked", "hydra.launcher.always=true")
 
 
@@ -22,7 +22,7 @@ def test_a_stacked_sweep_is_the_sweep_of_the_basic_launcher(cli, tmp_path):
     assert stacked.code == 0
     assert "alone" not in stacked.out
     one, other = results(tmp_path / "basic"), results(tmp_path / "stacked")
-    assert len(one) == 4 and one.keys() == other.keys()
+    assert len(one) == 2 and one.keys() == other.keys()
     for name in one:
         assert other[name]["metrics"]["test/elbo"] == pytest.approx(one[name]["metrics"]["test/elbo"], rel=1e-3)
         assert {**one[name], "metrics": 0}.keys() == {**other[name], "metrics": 0}.keys()
@@ -39,6 +39,7 @@ def test_what_cannot_be_stacked_is_run_alone_with_the_reason(cli, tmp_path):
     assert len(results(tmp_path / "mixed")) == 4
 
 
+@pytest.mark.slow
 def test_a_stack_that_breaks_is_run_alone(cli, monkeypatch, tmp_path):
     def broken(*_):
         raise RuntimeError("no batching rule")
@@ -46,7 +47,7 @@ def test_a_stack_that_breaks_is_run_alone(cli, monkeypatch, tmp_path):
     monkeypatch.setattr("vae_lab.stacking.train.Training.train_once", broken)
     outcome = cli(*SWEEP, *STACKED, "hydra.sweep.dir=broken")
     assert outcome.code == 0
-    assert "[stack 1/1] 4 runs are trained alone: RuntimeError: no batching rule" in outcome.out
+    assert "[stack 1/1] 2 runs are trained alone: RuntimeError: no batching rule" in outcome.out
     assert {result["status"] for result in results(tmp_path / "broken").values()} == {"finished"}
 
 

@@ -48,6 +48,7 @@ class Job:
         self.run, self.start, self.parts, self.share = run, start, parts, share
         self.began = time.perf_counter()
         self.ended = False  # diverged: nothing of it is written any more
+        self.moved = False  # whether its coefficients have been filled at all
         recipe = recipe_of(run.config, parts.data.image_shape)
         self.checkpoints = Checkpoints(run.directory / CHECKPOINTS, parts.end, recipe, self.seconds)
         self.observers = [remedy for remedy in parts.remedies if type(remedy).observe is not Remedy.observe]
@@ -86,9 +87,11 @@ class Job:
         return content
 
     def move(self, step: int) -> None:
-        """Fill the coefficients of a step."""
+        """Fill the coefficients of a step, where they still change."""
         for remedy in self.parts.remedies:
-            remedy.move(step, self.model)
+            if step <= remedy.end or not self.moved:
+                remedy.move(step, self.model)
+        self.moved = True
 
     def observe(self, output: Output) -> None:
         """Show its callbacks what a step has measured."""

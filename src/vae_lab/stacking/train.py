@@ -128,7 +128,8 @@ class Training:
     def step(self, step: int) -> None:
         """One optimizer step of all jobs, and what the Trainer's callbacks would do around it."""
         done = step + 1
-        self.move(step)
+        for _, job in self.live:
+            job.move(step)
         if time.monotonic() - self.written > MOST_SECONDS:
             self.save(step)
         coefficients = {k: job.coefficients() for k, job in self.live} if is_logged(self.trainer, step) else {}
@@ -142,12 +143,6 @@ class Training:
             self.log(step, coefficients, output)
         if done % self.trainer.val_check_interval == 0 or done == self.steps:
             self.validate(done)
-
-    def move(self, step: int) -> None:
-        """Fill the coefficients of a step, where they still change."""
-        for _, job in self.live:
-            if step == self.start or step <= job.parts.end:
-                job.move(step)
 
     def train_once(self, step: int) -> Output:
         """The pass of a step, its gradients, and the step itself."""
@@ -191,9 +186,9 @@ class Training:
         validations = done // interval + (done == self.steps and done % interval > 0)
         batches = len(self.feed.data[0].eval_cuts(SPLIT))
         for slab in self.slabs:
+            loops = loops_of(self.trainer, done, self.steps, validations, batches, slab.schedule is not None)
             for k in range(slab.rows.start, slab.rows.stop):
-                job, scheduled = self.jobs[k], slab.schedule is not None
-                if not job.ended:
-                    loops = loops_of(self.trainer, done, self.steps, validations, batches, scheduled)
-                    job.save(content_of(job, slab, k - slab.rows.start, done, bad[k], loops), bool(best and best[k]))
+                if not self.jobs[k].ended:
+                    content = content_of(self.jobs[k], slab, k - slab.rows.start, done, bad[k], loops)
+                    self.jobs[k].save(content, bool(best and best[k]))
         self.written = time.monotonic()

@@ -14,7 +14,7 @@ BACKEND = "inductor"
 
 
 def compile_mode(trainer: Mapping[str, Any]) -> str | None:
-    """The mode that a trainer's settings ask for: ``compile`` is false, true, or one of ``MODES``; None for false.
+    """The mode that a trainer's settings ask for: ``compile`` is null, true, false, or one of ``MODES``; None for none.
 
     Raises:
         ArgumentError: for anything else.
@@ -23,8 +23,8 @@ def compile_mode(trainer: Mapping[str, Any]) -> str | None:
         >>> compile_mode({"compile": True}), compile_mode({})
         ('default', None)
     """
-    asked = trainer.get("compile", False)
-    if isinstance(asked, bool):
+    asked = trainer.get("compile")
+    if asked is None or isinstance(asked, bool):
         return "default" if asked else None
     if not isinstance(asked, str):
         raise ArgumentError("compile", asked, f"must be true, false, or one of {', '.join(MODES)}")
