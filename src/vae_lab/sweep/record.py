@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 from vae_lab.runs.names import RESULT
@@ -106,10 +107,21 @@ class Position:
 def has_ended(run: Path, since: str = "") -> bool:
     """Whether a run directory holds the result of a run that began after ``since`` and is no longer running."""
     try:
-        result = Result.read(run)
-        return result.started >= since and (result.status != "running" or result.stopped)
-    except RecordError:
+        started, status = beginning(run, (run / RESULT).stat().st_mtime_ns)
+        return started >= since and (status != "running" or Result.read(run).stopped)
+    except (OSError, RecordError):
         return False
+
+
+@cache
+def beginning(run: Path, written: int) -> tuple[str, str]:
+    """When a run began, and its status, by the record that was ``written`` then: each is read once, not at each job.
+
+    Raises:
+        RecordError: where it cannot be read.
+    """
+    result = Result.read(run)
+    return result.started, result.status
 
 
 def failed_runs(sweep: Path, jobs: Sequence[str]) -> list[str]:
