@@ -30,7 +30,17 @@ test-lowest:
 	$(MAKE) test VENV=.venv-lowest CONSTRAINTS=constraints-lowest.txt
 
 bench: $(READY)
+	$(BIN)/python benchmarks/startup.py --rounds 3
+	$(BIN)/python benchmarks/training.py --rounds 3
+	$(BIN)/python benchmarks/stacked.py --rounds 1
+	$(BIN)/python benchmarks/launchers.py --rounds 1
 	$(BIN)/python benchmarks/monitoring.py $(ARGS)
+
+bench-full: bench
+	$(BIN)/python benchmarks/training.py --full $(if $(MNIST),--mnist $(MNIST))
+	$(BIN)/python benchmarks/stacked.py
+	$(BIN)/python benchmarks/launchers.py --rounds 3
+	$(BIN)/python benchmarks/gpu.py $(if $(MNIST),--mnist $(MNIST))
 
 lint: $(READY)
 	$(BIN)/ruff check $(CODE)

@@ -40,7 +40,7 @@ SLOW = {
 }
 # what comes after them takes their mean away: their slope is 0, and Adam follows its rounding
 WITHOUT_SLOPE = {KINDS["bn_vae"]: {"encoder.net.2.bias", "normalise.running_mean"}}
-FEW = ("adaptive free bits", "bn_vae", "info_vae", "lr_decay")
+FEW = ("adaptive free bits", "bn_vae", "lr_decay")
 
 
 def distance(one, other):

@@ -52,6 +52,7 @@ def test_a_stack_that_was_stopped_is_the_stack_that_was_not(configs, stack, chec
                 assert same(checkpoint(one, name), checkpoint(other, name))
 
 
+@pytest.mark.slow
 def test_checkpoints_between_validations_are_as_exact(configs, stack, checkpoint, monkeypatch):
     made = configs(SHARED, *JOBS)
     whole = stack(made)
@@ -79,6 +80,7 @@ def test_a_run_of_a_stopped_stack_goes_on_alone(configs, stack, checkpoint, tmp_
             torch.testing.assert_close(tensor, checkpoint(folder)["state_dict"][name], rtol=1e-8, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_a_longer_length_lets_a_stack_go_on(configs, stack, checkpoint):
     shorter = configs((*SHARED, "trainer.max_steps=12"), *JOBS)
     stack(shorter)
@@ -104,6 +106,7 @@ def test_a_job_that_diverges_is_recorded_and_the_others_are_as_without_it(config
             torch.testing.assert_close(tensor, checkpoint(other)["state_dict"][name])
 
 
+@pytest.mark.slow
 def test_seconds_of_a_run_are_its_share(configs, stack, tmp_path):
     made = configs(SHARED, *JOBS)
     folders = stack(made)

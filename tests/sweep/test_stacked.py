@@ -32,6 +32,7 @@ def test_a_stacked_sweep_is_the_sweep_of_the_basic_launcher(cli, tmp_path):
         assert files[0] == files[1]
 
 
+@pytest.mark.slow
 def test_what_cannot_be_stacked_is_run_alone_with_the_reason(cli, tmp_path):
     outcome = cli("-m", *SHORT, *STACKED, "inference=joint,aggressive", "seed=0,1", "hydra.sweep.dir=mixed")
     assert outcome.code == 0
