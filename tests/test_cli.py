@@ -16,13 +16,13 @@ MISTAKES = {
     "mistyped key": (["model.bet=1"], "model.bet=1: model=beta_vae has no bet (did you mean beta?); it has"),
     "mistyped top level key": (["sed=1"], "sed=1: no such setting (did you mean seed?)"),
     "mistyped group": (["modell=vae"], "modell=vae: no such setting (did you mean model?)"),
-    "mistyped option": (["model=betavae"], "model=betavae: must be one of beta_vae, bn_vae"),
+    "mistyped option": (["model=betavae"], "model=betavae: must be one of beta_tcvae, beta_vae, bn_vae"),
     "nearest option": (["logger=wnadb"], "(did you mean wandb?)"),
     "mistyped experiment": (["experiment=colapse_sweep"], "did you mean collapse_sweep?"),
     "beta of the vae": (["model=vae", "model.beta=1"], "model.beta=1: model=vae has no beta; it is a setting of"),
     "epsilon without free bits": (
         ["free_bits.epsilon=1"],
-        "a setting of free_bits=dimension or growing or sample or total",
+        "a setting of free_bits=dimension or growing or sample or shrinking or total",
     ),
     "negative beta": (["model.beta=-1"], "model.beta=-1: must be a finite number >= 0"),
     "beta in words": (["model.beta=high"], "model.beta=high: must be a finite number >= 0"),
@@ -345,4 +345,4 @@ def test_list_names_every_group_and_experiment(tmp_path):
     done = subprocess.run([sys.executable, "-m", "vae_lab.list"], capture_output=True, text=True, check=True)
     for word in ("collapse_sweep", "free_bits", "info_vae", "model.beta", "free_bits.epsilon", "data.batch_size"):
         assert word in done.stdout
-    assert len(done.stdout.splitlines()) <= 45
+    assert len(done.stdout.splitlines()) <= 48

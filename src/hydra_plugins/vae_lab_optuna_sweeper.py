@@ -24,7 +24,7 @@ class OptunaSweeperConf:
     """
 
     _target_: str = "hydra_plugins.vae_lab_optuna_sweeper.OptunaSweeper"
-    objectives: dict[str, Any] | None = None
+    objectives: Any = None
     trials: int = 40
     sampler: str = "tpe"
     seed: int = 0

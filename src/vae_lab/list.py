@@ -45,7 +45,7 @@ def main(line: CommandLine) -> None:
         print(f"  {group:<11} {', '.join(options)}")
     print("\nExperiments (python -m vae_lab +experiment=NAME -m)")
     for experiment in experiments:
-        print(f"  {experiment:<16} {heading(experiment, line.config_dir)}")
+        print(f"  {experiment:<17} {heading(experiment, line.config_dir)}")
     print("\nSwept names (KEY=VALUE,VALUE -m)")
     for key, meaning in SWEPT.items():
         print(f"  {key:<18} {meaning}")

@@ -162,7 +162,7 @@ def test_ctrl_c_ends_the_sweep_and_its_ray_and_says_how_to_go_on(tmp_path):
     process.send_signal(signal.SIGINT)
     assert process.wait(60) == 128 + signal.SIGINT
     lines = (tmp_path / "out").read_text().splitlines()
-    assert "to go on: python -m vae_lab -m resume=s" in lines
+    assert "to go on: python -m vae_lab hydra/launcher=ray -m resume=s" in lines
     reasons = [Result.read(tmp_path / "s" / f"seed={seed}").reason for seed in (0, 1)]
     assert all(reason.startswith("interrupted by Ctrl-C at step ") for reason in reasons), reasons
     until(lambda: not alive(below), f"left: {alive(below)}")

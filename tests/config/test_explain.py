@@ -25,7 +25,7 @@ def own(tmp_path):
 @pytest.mark.parametrize(
     ("override", "argument", "value", "allowed"),
     [
-        ("model=betavae", "model", "betavae", "must be one of beta_vae, bn_vae"),
+        ("model=betavae", "model", "betavae", "must be one of beta_tcvae, beta_vae, bn_vae"),
         ("model.bet=1", "model.bet", "1", "model=beta_vae has no bet (did you mean beta?)"),
         ("sed=1", "sed", "1", "no such setting (did you mean seed?)"),
         ("data=npz", "data.path", None, "must be given"),

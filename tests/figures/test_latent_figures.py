@@ -49,6 +49,11 @@ def test_a_traversal_says_rate_gap_and_what_is_unused():
     assert len(set(colours)) == 3
 
 
+def test_a_row_of_a_traversal_names_its_factor_unless_it_is_unused():
+    assert str(Row(1, 2.0, 3.0, True, "x: MI 1.20 of 2.08")).endswith("3.0\nx: MI 1.20 of 2.08")
+    assert "MI" not in str(Row(1, 2.0, 0.0, False, "x: MI 0.02 of 2.08"))
+
+
 def test_the_scatter_draws_images_ellipses_and_contours():
     points, labels = RNG.normal(size=(60, 2)) * 5, np.arange(60) % 3
     points[labels == 1] += 30

@@ -5,8 +5,9 @@ import torch
 
 from vae_lab.checks import ArgumentError
 from vae_lab.config.compose import compose_config
-from vae_lab.data import Digits
+from vae_lab.data import Digits, Sprites
 from vae_lab.gallery import NAMES, Measured, Settings, Subject, draw, record
+from vae_lab.latent_space import Posteriors
 from vae_lab.training.assembly import assemble, build_model
 
 
@@ -117,3 +118,14 @@ def test_the_same_figure_is_drawn_again_bit_for_bit(tmp_path):
         list(draw(subject_of(settings=Settings(images=4)), tmp_path / name, ["samples", "reconstructions"]))
     for file in ("samples.png", "reconstructions.png"):
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+
+
+def test_a_dimension_is_named_by_the_factor_that_it_knows(tmp_path):
+    data = Sprites(tmp_path)
+    subject = subject_of("model.latent_dim=2", data=data)
+    factors = data.splits["test"].factors
+    codes = factors[:, [3, 5]].float()
+    subject.posteriors = Posteriors(codes, codes, codes, factors=factors)
+    assert subject.best_factor(0).startswith("x: MI 2.0")
+    assert subject.best_factor(1).startswith("colour: MI 1.3")
+    assert subject_of().best_factor(0) == "", "digits have no factors"

@@ -5,8 +5,21 @@ import math
 import pytest
 import torch
 
-from vae_lab.metrics import DCI, MIG, SAP, dci, mig, sap
+from vae_lab.metrics import (
+    DCI,
+    MIG,
+    SAP,
+    BetaVAEScore,
+    FactorVAEScore,
+    best_factors,
+    beta_vae_score,
+    dci,
+    factor_vae_score,
+    mig,
+    sap,
+)
 from vae_lab.metrics.mig import discretised
+from vae_lab.metrics.shared_factor import SharedFactor
 
 V = 6  # values of each factor
 FACTORS = torch.cartesian_prod(*[torch.arange(V)] * 3).repeat(5, 1)  # 1,080 images of a whole grid
@@ -33,6 +46,7 @@ CODES = {
     "constant": torch.ones(N, 3, dtype=torch.float64),
     "random": noise(3),
     "duplicated": torch.cat([FACTORS.double(), FACTORS.double()], 1),
+    "one factor missing": FACTORS[:, :2].double(),
     "one code for all": (FACTORS * torch.tensor([V * V, V, 1])).sum(1, keepdim=True).double(),
 }
 
@@ -121,7 +135,58 @@ def test_dci(codes, disentanglement, completeness, informativeness):
     assert found == pytest.approx([disentanglement, completeness, informativeness], abs=0.08)
 
 
-@pytest.mark.parametrize("metric", [MIG, SAP, DCI])
+@pytest.mark.parametrize(
+    ("codes", "factor_vae", "beta_vae"),
+    [
+        ("equal", 1, 1),
+        ("equal, turned round and stretched", 1, 1),
+        ("permuted, beside unused ones", 1, 1),
+        ("rotated by 45 degrees", 2 / 3, 2 / 3),  # the third factor is told, the two others guessed
+        ("constant", 1 / 3, 1 / 3),
+        ("random", 1 / 3, 1 / 3),
+        ("duplicated", 1, 1),  # neither punishes it
+        ("one factor missing", 2 / 3, 1),  # and β-VAE's does not see this
+    ],
+)
+def test_scores_by_shared_factors(codes, factor_vae, beta_vae):
+    found = CODES[codes]
+    assert factor_vae_score(found, FACTORS, votes=500, unused=0).item() == pytest.approx(factor_vae, abs=0.07)
+    assert beta_vae_score(found, FACTORS, votes=500).item() == pytest.approx(beta_vae, abs=0.07)
+
+
+def test_a_code_that_hardly_varies_has_no_vote():
+    """The second code follows the second factor exactly, within a variance of 0.03."""
+    codes = FACTORS[:, :2].double() * torch.tensor([1.0, 0.1])
+    assert factor_vae_score(codes, FACTORS[:, :2], votes=200, unused=0).item() == 1
+    assert factor_vae_score(codes, FACTORS[:, :2], votes=200).item() == pytest.approx(1 / 2, abs=0.1)
+
+
+def test_a_drawn_batch_shares_its_factor_and_the_others_vary():
+    draws = SharedFactor(FACTORS, seed=0, purpose="test")
+    factor, rows = draws.batch(0, 200)
+    assert [len(FACTORS[rows, k].unique()) for k in range(3)] == [1 if k == factor else V for k in range(3)]
+    factor, one, other = draws.pairs(0, 200)
+    shared = (FACTORS[one] == FACTORS[other]).double().mean(0).tolist()
+    assert shared == pytest.approx([1 if k == factor else 1 / V for k in range(3)], abs=0.1)
+    assert len(FACTORS[one, factor].unique()) == V, "each pair has a value of its own"
+    assert {SharedFactor(FACTORS, 0, "test").batch(i, 1)[0] for i in range(20)} == {0, 1, 2}
+
+
+def test_a_factor_of_one_value_is_never_shared():
+    factors = torch.cat([FACTORS[:, :1], torch.zeros(N, 1, dtype=torch.int64)], 1)
+    assert SharedFactor(factors, 0, "test").varying == [0]
+    with pytest.raises(ValueError, match="each has one value"):
+        SharedFactor(factors[:, 1:], 0, "test")
+
+
+def test_each_code_has_its_best_factor():
+    matches = best_factors(CODES["permuted, beside unused ones"], FACTORS)
+    assert [match.factor for match in matches[2:]] == [2, 0, 1]
+    assert [match.information for match in matches[2:]] == pytest.approx([math.log(V)] * 3)
+    assert all(match.information < 0.05 * match.entropy for match in matches[:2])
+
+
+@pytest.mark.parametrize("metric", [MIG, SAP, DCI, FactorVAEScore, BetaVAEScore])
 def test_neither_order_nor_size_of_batches_counts(metric):
     order = torch.randperm(N, generator=torch.Generator().manual_seed(1))
     codes = CODES["rotated by 45 degrees"]
@@ -148,7 +213,7 @@ def test_they_are_measured_where_the_data_have_factors(compose_config, tmp_path)
 
     chosen = ("metrics=disentanglement", "metrics.test.dci.trees=2")
     parts = assemble(compose_config("data=sprites", f"data.root={tmp_path}", *chosen))
-    assert {"mig", "sap", "dci"} <= set(parts.evaluation.names["test"])
+    assert {"mig", "sap", "dci", "factor_vae", "beta_vae"} <= set(parts.evaluation.names["test"])
     with pytest.raises(ValueError, match=r"metrics\.test\.mig: update asks for factors, which these data do not have"):
         assemble(compose_config(*chosen))
 
@@ -159,6 +224,9 @@ def test_they_are_measured_where_the_data_have_factors(compose_config, tmp_path)
         (lambda: MIG(bins=1), "bins=1: must be a whole number >= 2"),
         (lambda: SAP(fit="svm"), "fit=svm: must be one of regression, threshold"),
         (lambda: DCI(trees=0), "trees=0: must be a whole number >= 1"),
+        (lambda: FactorVAEScore(batch=1), "batch=1: must be a whole number >= 2"),
+        (lambda: FactorVAEScore(unused=-1), "unused=-1: must be a finite number >= 0"),
+        (lambda: BetaVAEScore(votes=1), "votes=1: must be a whole number >= 20"),
     ],
 )
 def test_bad_arguments_are_refused_by_name(make, message):

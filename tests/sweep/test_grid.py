@@ -26,7 +26,7 @@ MISTAKES = {
     "interval": (["-m", "model.beta=interval(0,1)"], "model.beta=interval(0,1): cannot be swept"),
     "setting of the other": (
         ["-m", "model=beta_vae,vae", "model.beta=1,2"],
-        "model.beta=1: model=vae has no beta; it is a setting of model=beta_vae",
+        "model.beta=1: model=vae has no beta; it is a setting of model=beta_tcvae or beta_vae",
     ),
     "without -m": (["model.beta=1,2"], "model.beta=1,2: has several values: add -m to run each of them"),
     "range without -m": (["seed=range(0,3)"], "seed=range(0,3): has several values: add -m"),

@@ -137,7 +137,10 @@ def test_a_search_that_was_interrupted_ends_like_one_that_was_not(cli, tmp_path,
     jobs, training.began = training.began, []
     training.happens = {trials - 2: "interrupt"}
     stopped = cli(*SEARCH, *BETA, *settings)
-    assert (stopped.code, stopped.out.splitlines()[-1]) == (130, "to go on: python -m vae_lab -m resume=s")
+    assert (stopped.code, stopped.out.splitlines()[-1]) == (
+        130,
+        "to go on: python -m vae_lab hydra/launcher=basic -m resume=s",
+    )
     file = tmp_path / "s" / "optuna.log"
     asked = '{"op_code":4,"worker_id":"killed","study_id":0,"datetime_start":"2026-11-24T15:00:00+00:00"}\n'
     file.write_text(file.read_text() + asked + '{"op_code":5,"wor')  # killed while it was suggesting

@@ -12,7 +12,7 @@ from collections import defaultdict
 import pytest
 
 from vae_lab.checks import Interrupted
-from vae_lab.sweep.pool import Job, Pool, dismissing
+from vae_lab.sweep.pool import Job, Pool
 from vae_lab.sweep.slots import Machine, Places
 
 # a worker whose job's first override says what it does: sleep for so long, exit with a code, kill itself, or wait
@@ -149,16 +149,14 @@ def test_a_signal_ends_all_workers_within_their_grace(run, order, monkeypatch):
     assert sorted(begun) == [0, 1]  # the others never began
 
 
-def test_workers_are_kept_from_pool_to_pool(tmp_path):
+def test_lasting_workers_wait_for_another_run(tmp_path):
     script, log = tmp_path / "fake.py", tmp_path / "log"
     script.write_text(FAKE)
-    kept, command = {}, (sys.executable, str(script), str(log))
     slots = Machine(gpus=("0", "1"), cores=2).slots(2)
-    with dismissing(kept):
+    with Pool(slots, (sys.executable, str(script), str(log)), lasting=True) as pool:
         for first in (0, 2):
-            pool = Pool(slots, lambda job, problem: None, lambda line: None, command, kept=kept)
-            pool.run([Job(first + i, "", ["sleep=0.1"]) for i in range(2)])
-        processes = [worker.process for worker in kept.values()]
+            pool.run([Job(first + i, "", ["sleep=0.1"]) for i in range(2)], lambda job, said: None, lambda line: None)
+        processes = [worker.process for worker in pool.workers.values()]
         assert [process.poll() for process in processes] == [None, None]
     assert len({json.loads(line)["pid"] for line in log.read_text().splitlines()}) == 2
     assert [process.poll() for process in processes] == [0, 0]

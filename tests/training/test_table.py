@@ -42,8 +42,6 @@ CANNOT = {  # what is refused, and by which words
     ("conv", "odd size"): "stages need height and width divisible",
     ("conv", "one row"): "stages need height and width divisible",
     ("conv", "one pixel"): "stages need height and width divisible",
-    ("pixelcnn", "two channels"): "takes grey images only",
-    ("pixelcnn", "four channels"): "takes grey images only",
 }
 LEVELS = {"uint8", "black", "bool", "four channels"}  # whose pixels are k/255
 UNIT_INTERVAL = {"bernoulli", "continuous_bernoulli", "discretized_logistic"}

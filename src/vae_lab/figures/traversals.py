@@ -12,12 +12,16 @@ COLUMN, LABELS = 0.5, 2.7  # inches: the width of a picture, and of what is writ
 
 
 class Row(NamedTuple):
-    """What is written at a row. ``gap``: its shuffle gap, nats per image; ``used``: None where it is not known."""
+    """What is written at a row, in nats per image.
+
+    ``gap``: its shuffle gap; ``used``: None where it is not known; ``factor``: in words, what it knows most of.
+    """
 
     dim: int
     rate: float
     gap: float | None = None
     used: bool | None = None
+    factor: str = ""
 
     def __str__(self) -> str:
         """The dimension's name and figures.
@@ -28,7 +32,8 @@ class Row(NamedTuple):
         """
         gap = "" if self.gap is None else f"  shuffle gap {self.gap:.{1 if self.gap >= 1 else 2}f}"
         unused = "\nunused" if self.used is False else ""
-        return f"$z_{{{self.dim}}}$   KL {self.rate:.2f}{gap}{unused}"
+        factor = f"\n{self.factor}" if self.factor and not unused else ""
+        return f"$z_{{{self.dim}}}$   KL {self.rate:.2f}{gap}{unused}{factor}"
 
 
 def draw(pictures: Pictures, values: Sequence[float], rows: Sequence[Row], title: str) -> Figure:

@@ -120,7 +120,7 @@ def draw_traversals(subject: Subject) -> Files:
     values = subject.values(subject.count(subject.settings.steps, COLUMNS, FEW_COLUMNS))
     pictures = subject.decode(traversals(subject.base, order, values))
     gaps: list[float] | list[None] = measured.gap or [None] * len(found.rate_dim)
-    rows = [Row(j, float(found.rate_dim[j]), gaps[j], measured.used(j)) for j in order]
+    rows = [Row(j, float(found.rate_dim[j]), gaps[j], measured.used(j), subject.best_factor(j)) for j in order]
     total = len(found.rate_dim)
     shown = f"the {len(order)} most used of {total}" if len(order) < total else subject.around
     title = ", ".join(filter(None, [f"Traversals: {subject.caption}", shown]))

@@ -16,6 +16,8 @@ from vae_lab.diagnosis.verdict import is_used
 from vae_lab.figures.mosaic import Pictures, as_pictures
 from vae_lab.gallery.settings import CLASS, Settings
 from vae_lab.latent_space import Posteriors, posteriors, quantile_grid
+from vae_lab.metrics import best_factors
+from vae_lab.metrics.mig import Match
 from vae_lab.models import VAE
 
 LARGEST_SPLIT = 5000  # images of a split that are encoded
@@ -97,6 +99,21 @@ class Subject:
     def dims(self) -> list[int]:
         """The dimensions of manifold and scatter: two, or the only one."""
         return list(self.settings.dims or sorted(self.posteriors.by_use[:PLANE]))
+
+    @cached_property
+    def matches(self) -> list[Match]:
+        """The factor that each dimension knows most of; empty where the data have no factors."""
+        found = self.posteriors
+        return [] if found.factors is None else best_factors(found.mean, found.factors)
+
+    def best_factor(self, dim: int) -> str:
+        """That factor in words, with the information about it; empty where the data have no factors."""
+        if not self.matches:
+            return ""
+        factor, information, entropy = self.matches[dim]
+        names = getattr(self.data, "factor_names", ())
+        name = names[factor] if factor < len(names) else f"factor {factor}"
+        return f"{name}: MI {information:.2f} of {entropy:.2f}"
 
     @cached_property
     def base(self) -> Tensor:

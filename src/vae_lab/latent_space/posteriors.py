@@ -18,6 +18,7 @@ class Posteriors:
         stddev: (N, D).
         rate: KL(q(z_j|x) ‖ p(z_j)), (N, D), nats.
         labels: (N,), where the data have them.
+        factors: (N, F), whole numbers, likewise.
 
     Example:
         >>> zeros = torch.zeros(2, 3)
@@ -30,6 +31,7 @@ class Posteriors:
     stddev: Tensor
     rate: Tensor
     labels: Tensor | None = None
+    factors: Tensor | None = None
 
     @property
     def rate_dim(self) -> Tensor:
@@ -50,11 +52,12 @@ def posteriors(model: VAE, data: ImageData, split: str = "test", limit: int | No
     The rate of a dimension is that of the model's prior, given the dimensions before it where the prior ties them.
     """
     indices = torch.cat(data.eval_cuts(split))[:limit]
-    parts = []
+    parts, known = [], []
     for chosen in indices.split(data.eval_batch_size):
         batch = data.batch(split, chosen)
         q = model.encode(batch.x.to(model.device))
-        parts.append((q.mean.cpu(), q.stddev.cpu(), model.prior.rate(q.mean, q.stddev).cpu(), batch.labels))
-    mean, stddev, rate, labels = zip(*parts, strict=True)
-    known = torch.cat(labels) if labels[0] is not None else None
-    return Posteriors(torch.cat(mean), torch.cat(stddev), torch.cat(rate), known)
+        parts.append((q.mean.cpu(), q.stddev.cpu(), model.prior.rate(q.mean, q.stddev).cpu()))
+        known.append((batch.labels, batch.factors))
+    labels, factors = (torch.cat(part) if part[0] is not None else None for part in zip(*known, strict=True))
+    mean, stddev, rate = map(torch.cat, zip(*parts, strict=True))
+    return Posteriors(mean, stddev, rate, labels, factors)

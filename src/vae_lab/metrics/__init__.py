@@ -5,12 +5,14 @@ names of ``training.measures.offers``, its ``update`` what it names of ``callbac
 """
 
 from vae_lab.metrics.active_units import ActiveUnits, active_units
+from vae_lab.metrics.beta_vae_score import BetaVAEScore, beta_vae_score
 from vae_lab.metrics.bits_per_dim import BitsPerDim
 from vae_lab.metrics.dci import DCI, dci
 from vae_lab.metrics.epsilon_delta_collapse import EpsilonDeltaCollapse, below
+from vae_lab.metrics.factor_vae_score import FactorVAEScore, factor_vae_score
 from vae_lab.metrics.frechet_distance import FDLite0, frechet_distance
 from vae_lab.metrics.importance_weighted_nll import ImportanceWeightedNLL, importance_weighted_nll
-from vae_lab.metrics.mig import MIG, mig
+from vae_lab.metrics.mig import MIG, best_factors, mig
 from vae_lab.metrics.mutual_information import MutualInformation, mutual_information
 from vae_lab.metrics.mutual_information_upper import MutualInformationUpper, mutual_information_upper
 from vae_lab.metrics.per_image import PerImage
@@ -29,9 +31,11 @@ __all__ = [
     "SAP",
     "SSIM",
     "ActiveUnits",
+    "BetaVAEScore",
     "BitsPerDim",
     "EpsilonDeltaCollapse",
     "FDLite0",
+    "FactorVAEScore",
     "ImportanceWeightedNLL",
     "MutualInformation",
     "MutualInformationUpper",
@@ -42,7 +46,10 @@ __all__ = [
     "ShuffleGap",
     "active_units",
     "below",
+    "best_factors",
+    "beta_vae_score",
     "dci",
+    "factor_vae_score",
     "frechet_distance",
     "importance_weighted_nll",
     "information_bound",

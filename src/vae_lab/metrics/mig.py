@@ -1,5 +1,7 @@
 """MIG: how much more the best code knows of a factor than the second best."""
 
+from typing import NamedTuple
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -57,10 +59,36 @@ def mig(codes: Tensor, factors: Tensor, bins: int = BINS) -> Tensor:
         >>> round(mig(torch.stack([factors[:, 0]] * 2, 1).double(), factors[:, :1]).item(), 6)  # and here it has two
         0.0
     """
-    entropy = torch.tensor([mutual_info_score(v, v) for v in factors.cpu().numpy().T], dtype=torch.float64)
+    entropy = entropies(factors)
     varies = entropy > 0
     gap = top_two_gap(information(codes, factors, bins))
     return (gap[varies] / entropy[varies]).mean()
+
+
+def entropies(factors: Tensor) -> Tensor:
+    """The entropy, nats, of each factor (N, F): (F,), float64."""
+    return torch.tensor([mutual_info_score(v, v) for v in factors.cpu().numpy().T], dtype=torch.float64)
+
+
+class Match(NamedTuple):
+    """The factor that a code knows most of: its place, and of its ``entropy`` the ``information``, nats."""
+
+    factor: int
+    information: float
+    entropy: float
+
+
+def best_factors(codes: Tensor, factors: Tensor, bins: int = BINS) -> list[Match]:
+    """For each code of (N, D) the factor of (N, F) of whose entropy it knows the largest part.
+
+    Example:
+        >>> factors = torch.cartesian_prod(torch.arange(4), torch.arange(2))
+        >>> [match.factor for match in best_factors(factors.flip(1).double(), factors)]
+        [1, 0]
+    """
+    known, entropy = information(codes, factors, bins), entropies(factors)
+    best = (known / entropy.clamp(min=1e-30)).masked_fill(entropy <= 0, -1).argmax(1).tolist()
+    return [Match(k, float(row[k]), float(entropy[k])) for k, row in zip(best, known, strict=True)]
 
 
 class MIG(PerImage):

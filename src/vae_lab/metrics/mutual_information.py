@@ -77,7 +77,7 @@ class MutualInformation(PerImage):
         self.keep(indices, mean, stddev, z, rate.double().sum(1))
 
     def compute(self) -> dict[str, Tensor]:
-        mean, stddev, z, rate = self.kept()
+        mean, stddev, z, rate = (kept.detach() for kept in self.kept())
         information = mutual_information(mean, stddev, z)
         return {
             "mutual_information": information,

@@ -18,7 +18,7 @@ from omegaconf import DictConfig
 
 from vae_lab.checks import ConfigError, Interrupted, number, one_line, printable
 from vae_lab.config.build import added_modules, naming
-from vae_lab.endings import heed
+from vae_lab.endings import heed, heeding
 from vae_lab.sweep.pool import GRACE, POLL, Job
 from vae_lab.sweep.record import Position, failed_runs
 
@@ -83,12 +83,13 @@ def launch(config: DictConfig, loader: Any, jobs: Sequence[Job], share: Share, p
     begin = places(share, ray.cluster_resources()) if fail_fast else len(jobs)
     running = dict(islice(waiting, begin))
     try:
-        for task, outcome in ended(ray, running):
-            job = running.pop(task)
-            say(sweep / job.name, job, *outcome)
-            if fail_fast and failed_runs(sweep, [job.name]):
-                waiting.close()
-            running |= islice(waiting, 1)
+        with heeding():  # where a signal comes while Ray waits, Ray makes a SystemError of it
+            for task, outcome in ended(ray, running):
+                job = running.pop(task)
+                say(sweep / job.name, job, *outcome)
+                if fail_fast and failed_runs(sweep, [job.name]):
+                    waiting.close()
+                running |= islice(waiting, 1)
     except (Interrupted, KeyboardInterrupt) as error:
         with suppress(Exception):  # of Ray, whose processes may have heard the signal, too
             stop(ray, list(running))
