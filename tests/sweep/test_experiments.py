@@ -38,6 +38,8 @@ def test_every_option_of_every_experiment_builds(experiment, override, request, 
     if "/data: cifar10\n" in (CONF / "experiment" / f"{experiment}.yaml").read_text():  # a few images in its place
         np.savez(tmp_path / "few.npz", images=np.random.default_rng(0).integers(0, 256, (200, 32, 32, 3), np.uint8))
         chosen += ["data=npz", f"data.path={tmp_path / 'few.npz'}"]
+    if "/data: dsprites\n" in (CONF / "experiment" / f"{experiment}.yaml").read_text():  # our own in their place
+        chosen += ["data=sprites", "data.size=32", f"data.root={tmp_path}"]
     check(compose_config(chosen))
 
 

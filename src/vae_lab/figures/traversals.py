@@ -54,7 +54,9 @@ def draw(pictures: Pictures, values: Sequence[float], rows: Sequence[Row], title
     at = [i for i in (0, (columns - 1) / 2, columns - 1) if i == int(i)]
     places = [i * (width + gap) + (width - 1) / 2 for i in at]
     axes.set_xticks(places, [f"{values[int(i)]:.2g}" for i in at], fontsize=SMALL)
-    axes.set_xlabel("latent value   (KL and shuffle gap: nats per image)", fontsize=SMALL)
+    about = "\nMI of the posterior mean and the factor that it knows most of, of that factor's entropy, nats"
+    known = about if any(row.factor for row in rows) else ""
+    axes.set_xlabel(f"latent value   (KL and shuffle gap: nats per image){known}", fontsize=SMALL)
     centres = [i * (height + gap) + (height - 1) / 2 for i in range(count)]
     labels = axes.set_yticks(centres, list(map(str, rows)), fontsize=SMALL)
     axes.tick_params(length=0)
