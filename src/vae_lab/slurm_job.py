@@ -19,6 +19,7 @@ from vae_lab.config.loader import CheckedLoader
 from vae_lab.endings import environment, forgiving_output, interrupt, signals
 from vae_lab.runs.state import state_of
 from vae_lab.sweep.pool import Job
+from vae_lab.sweep.record import failed_runs
 from vae_lab.sweep.slots import THREADS
 from vae_lab.worker import perform
 
@@ -35,6 +36,7 @@ class SlurmJob:
         stop: the file that says, once it is there, that no run shall begin any more.
         modules: that ``--allow`` names.
         config_dir: a person's own folder of settings.
+        fail_fast: whether the first run that fails makes that file. The launcher does so, too, but looks seldom.
     """
 
     sweep: Path
@@ -42,6 +44,7 @@ class SlurmJob:
     stop: Path
     modules: Sequence[str] = ()
     config_dir: Path | None = None
+    fail_fast: bool = False
 
     def __call__(self) -> None:
         """Run all that have not ended. At the time limit the job is put back into the queue.
@@ -72,6 +75,8 @@ class SlurmJob:
                 return
             if state_of(self.sweep / run.name) != "ended":
                 yield run
+                if self.fail_fast and failed_runs(self.sweep, [run.name]):
+                    self.stop.touch()
 
     @property
     def variables(self) -> dict[str, str]:

@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -241,6 +242,15 @@ def test_a_job_ends_with_what_a_run_could_not_say_itself_after_all_have_run(swee
     with pytest.raises(SystemExit, match="broken: is broken"):
         job(sweep, "broken", "c")()
     assert performed == ["broken", "c"]
+
+
+def test_a_job_that_fails_fast_begins_none_after_a_run_has_failed(sweep, performed):
+    for fail_fast, begun in ((True, ["broken"]), (False, ["broken", "c"])):
+        performed.clear()
+        with pytest.raises(SystemExit, match="broken: is broken"):
+            replace(job(sweep, "broken", "c"), fail_fast=fail_fast)()
+        assert performed == begun
+        (sweep / "stop").unlink(missing_ok=True)
 
 
 def test_what_is_allowed_reaches_a_job_and_its_threads_are_set(sweep, performed, monkeypatch):

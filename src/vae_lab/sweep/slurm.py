@@ -32,7 +32,7 @@ NAME, UNFIT = re.compile(r"[\w.-]+-[0-9a-f]{8}"), re.compile(r"[^\w.-]")  # of a
 SHARED = ("name", "timeout_min", "mem_gb", "cpus_per_task", "gpus_per_node", "stderr_to_stdout")  # by all executors
 OURS = ("submitit_folder", "max_num_timeout", "runs_per_job", "nodes", "tasks_per_node")  # no options of sbatch
 
-MakeJob = Callable[[Path, Sequence[Job], Path, Sequence[str], Path | None], Callable[[], None]]
+MakeJob = Callable[[Path, Sequence[Job], Path, Sequence[str], Path | None, bool], Callable[[], None]]
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def launch(
         job_overrides: of each job.
         first: the number of the first job.
         make_job: makes what a SLURM job calls from the sweep, its runs, the file that stops them, the modules that are
-            allowed, and a person's folder of settings.
+            allowed, a person's folder of settings, and whether the sweep fails fast.
 
     Raises:
         ConfigError: when SLURM refuses the jobs.
@@ -95,8 +95,8 @@ def launch(
     check_queue(sweep)
     launched = Launch.new(sweep, str(options["name"]))
     queue, folder = Queue(launched.name), loader.config_dir and loader.config_dir.absolute()
-    calls = [make_job(sweep, batch, launched.stop, added_modules(), folder) for batch in batches]
     fail_fast = bool(config.hydra.sweeper.get("fail_fast"))
+    calls = [make_job(sweep, batch, launched.stop, added_modules(), folder, fail_fast) for batch in batches]
     try:
         ids = submit(launched, options, calls)
         print(describe(ids, batches, options, launched), flush=True)
