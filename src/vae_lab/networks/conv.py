@@ -8,15 +8,25 @@ from vae_lab.checks import ArgumentError, flag, integer
 from vae_lab.networks.mlp import check_widths
 
 
+def check_stages(channels: Sequence[int]) -> list[int]:
+    """The widths of the stages, one at least.
+
+    Raises:
+        ValueError: when they are no list of whole numbers >= 1, or there are none.
+    """
+    widths = check_widths("channels", channels)
+    if not widths:
+        raise ArgumentError("channels", widths, "must name at least one stage, such as [32,64]")
+    return widths
+
+
 def coarsest(image_shape: tuple[int, int, int], channels: Sequence[int]) -> tuple[int, int, int]:
     """The shape (C, H, W) after all stages.
 
     Raises:
         ValueError: when height and width cannot be halved so often.
     """
-    widths = check_widths("channels", channels)
-    if not widths:
-        raise ArgumentError("channels", widths, "must name at least one stage, such as [32,64]")
+    widths = check_stages(channels)
     _, height, width = image_shape
     factor = 2 ** len(widths)
     if height % factor or width % factor:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from vae_lab.checks import ArgumentError, choice, integer
-from vae_lab.networks.mlp import check_widths
+from vae_lab.checks import choice, integer
+from vae_lab.networks.conv import check_stages
 
 NORMS = ("group", "none")
 GROUPS = 8  # of channels that GroupNorm normalises together, where the width has that divisor
@@ -24,18 +24,6 @@ def halved(size: Sequence[int], stages: int) -> list[tuple[int, ...]]:
     for _ in range(stages):
         sizes.append(tuple(-(-side // 2) for side in sizes[-1]))
     return sizes
-
-
-def check_stages(channels: Sequence[int]) -> list[int]:
-    """The widths of the stages, one at least.
-
-    Raises:
-        ValueError: when they are no list of whole numbers >= 1, or there are none.
-    """
-    widths = check_widths("channels", channels)
-    if not widths:
-        raise ArgumentError("channels", widths, "must name at least one stage, such as [32,64]")
-    return widths
 
 
 def normalisation(norm: str, channels: int) -> nn.Module:

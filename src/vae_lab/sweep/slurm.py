@@ -17,9 +17,8 @@ from omegaconf import DictConfig
 
 from vae_lab.checks import ArgumentError, ConfigError, integer
 from vae_lab.config.build import added_modules, naming
-from vae_lab.config.names import as_written, quoted
 from vae_lab.runs.state import refuse_link
-from vae_lab.sweep.local import name_of
+from vae_lab.sweep.local import jobs_of, sweep_of
 from vae_lab.sweep.pool import Job
 from vae_lab.sweep.slots import Machine
 from vae_lab.sweep.slurm_queue import Queue, SlurmSilent, ask, largest_array, still_there
@@ -88,10 +87,8 @@ def launch(
         ConfigError: when SLURM refuses the jobs.
         Interrupted: when a signal ended it; all jobs are cancelled.
     """
-    sweep = Path(str(config.hydra.sweep.dir)).absolute()
-    shared = [*as_written(config.hydra.overrides.hydra), f"hydra.sweep.dir={quoted(str(sweep))}"]
-    runs = [Job(first + i, name_of(own), [*shared, *own]) for i, own in enumerate(job_overrides)]
-    batches = divided(runs, options["runs_per_job"])
+    sweep = sweep_of(config)
+    batches = divided(jobs_of(config, job_overrides, first), options["runs_per_job"])
     check_queue(sweep)
     launched = Launch.new(sweep, str(options["name"]))
     queue, folder = Queue(launched.name), loader.config_dir and loader.config_dir.absolute()
