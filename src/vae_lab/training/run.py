@@ -72,14 +72,18 @@ def check(config: Mapping[str, Any]) -> list[str]:
         ConfigError: for whatever does not fit, by name.
     """
     parts = assemble(config)
-    check_trainer(json.dumps(config["trainer"]))
+    check_trainer(json.dumps(config["trainer"]), torch.accelerator.device_count())
     check_loggers(config)
     return late_schedules(config, parts.data)
 
 
 @lru_cache
-def check_trainer(node: str) -> None:
-    """Build a trainer from its settings, as JSON, and throw it away: Lightning reads the names of all packages for it.
+def check_trainer(node: str, seen: int) -> None:
+    """Build a trainer and throw it away; once for the runs that share it, as Lightning reads all packages' names.
+
+    Args:
+        node: its settings, as JSON.
+        seen: how many accelerators this process sees, on which the answer rests as well.
 
     Raises:
         ConfigError: for whatever it refuses.
