@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
-from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from hydra_plugins.vae_lab_grid_sweeper import GridSweeper
 
@@ -62,13 +61,7 @@ class OptunaSweeper(GridSweeper):
             ConfigError: before anything runs, for what does not fit, a directory that is in use, or without Optuna.
             RunFailed: at the end, when runs failed.
         """
-        from vae_lab.endings import heed
-        from vae_lab.sweep.optuna_search import Hydra, search
+        from vae_lab.sweep.optuna_search import search
 
-        heed()  # a signal that one of these imports has swallowed
-        assert self.config is not None
-        assert self.hydra_context is not None
-        assert self.launcher is not None
-        parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
-        hydra = Hydra(self.config, self.hydra_context, self.launcher, self.compose, self.own_name)
-        search(hydra, parser, self.params, arguments, dict(self.objectives or {}), self.wanted, self.resume)
+        about = dict(self.objectives or {}), self.wanted
+        search(self.context(), self.params, arguments, *about, self.resume, self.fail_fast)

@@ -12,7 +12,7 @@ from vae_lab.checks import ConfigError
 from vae_lab.config.names import LONGEST_NAME, job_name
 from vae_lab.runs.lock import holding
 from vae_lab.runs.sweep import SweepRecord
-from vae_lab.sweep.grid import check_names
+from vae_lab.sweep.directory import check_names
 
 SHORT = ("trainer.max_steps=4", "trainer.val_check_interval=4", "trainer.log_every_n_steps=2", "metrics.test.nll.k=2")
 

@@ -16,6 +16,7 @@ from omegaconf import OmegaConf
 from vae_lab.config.names import override_values
 from vae_lab.runs.result import Result
 from vae_lab.runs.sweep import Sweep, SweepRecord
+from vae_lab.sweep.context import SweepContext
 from vae_lab.sweep.local import name_of
 
 optuna = pytest.importorskip("optuna")
@@ -66,9 +67,7 @@ class Training:
 def training(monkeypatch):
     """The launcher of the searches of a test, which compose each choice of groups only once."""
     Plugins.instance()  # which loads the modules of plugins anew
-    from hydra_plugins.vae_lab_optuna_sweeper import OptunaSweeper
-
-    real, composed = OptunaSweeper.compose, {}
+    real, composed = SweepContext.compose, {}
 
     def compose(self, overrides):
         made.sweep = lambda: self.config.hydra.sweep.dir
@@ -81,7 +80,7 @@ def training(monkeypatch):
         return config
 
     made = Training(lambda: "")
-    monkeypatch.setattr(OptunaSweeper, "compose", compose)
+    monkeypatch.setattr(SweepContext, "compose", compose)
     monkeypatch.setattr("vae_lab.sweep.optuna_search.launcher_for", lambda *about: made)
     monkeypatch.setattr("vae_lab.report.show.write_pictures", lambda sweep, folder: "")
     return made

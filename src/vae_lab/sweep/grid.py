@@ -1,180 +1,66 @@
-"""The jobs of a sweep: the product of all swept values, less what a run does not have."""
+"""A sweep over a grid: expand, check all jobs, launch those that have not ended, compare the results on disk."""
 
-import itertools
-import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 
-from vae_lab.checks import ConfigError
-from vae_lab.config.changes import LENGTHS, changes, differs, recorded_config, written
-from vae_lab.config.explain import explain_key
-from vae_lab.config.groups import options_with
-from vae_lab.runs.lock import owner
-from vae_lab.runs.names import RESULT, SWEEP
-from vae_lab.runs.state import check_plain, refuse_link, state_of
-
-KnownKeys = Callable[[tuple[str, ...]], set[str]]
-
-MOST_JOBS = 10_000  # of a sweep; more is a mistyped range
+from vae_lab.config.names import key_and_text
+from vae_lab.runs.lock import holding
+from vae_lab.sweep.checking import sweep_warning
+from vae_lab.sweep.context import SweepContext, directory_name, placed
+from vae_lab.sweep.directory import check_free, check_names, to_do
+from vae_lab.sweep.jobs import expand
+from vae_lab.sweep.launching import checked, launch, launcher_for
+from vae_lab.sweep.record import begin, begin_again
 
 
-def choices(overrides: Sequence[Override]) -> dict[str, list[str]]:
-    """The values of each key as overrides, ``{"model.beta": ["model.beta=1", "model.beta=4"]}``; the last one wins.
-
-    Raises:
-        ConfigError: for a sweep without values, with too many, or with one value twice.
-    """
-    return {
-        override.get_key_element().lstrip("+~"): swept_values(override)
-        if override.is_sweep_override()
-        else [str(override.input_line)]
-        for override in overrides
-    }
-
-
-def swept_values(override: Override) -> list[str]:
-    """The overrides that one with several values stands for.
-
-    Raises:
-        ConfigError: for none, too many, and one value twice, such as ``1,1.0``.
-    """
-    key, text = override.get_key_element(), str(override.input_line).partition("=")[2]
-    if not override.is_discrete_sweep():
-        raise ConfigError.setting(key, text, "cannot be swept; give its values, or a range")
-    try:
-        values = list(itertools.islice(override.sweep_string_iterator(), MOST_JOBS + 1))
-    except ValueError as error:  # a range without steps
-        raise ConfigError.setting(key, text, str(error)) from error
-    if not values:
-        raise ConfigError.setting(key, text, "has no values")
-    if len(values) > MOST_JOBS:
-        raise ConfigError.setting(key, text, f"has more than {MOST_JOBS} values")
-    seen = set()
-    for value in values:
-        parsed = OverridesParser.create().parse_override(f"{key}={value}").value()
-        same = (isinstance(parsed, bool), parsed if isinstance(parsed, (int, float)) else str(parsed))
-        if same in seen:
-            raise ConfigError.setting(key, text, f"has {value} twice")
-        seen.add(same)
-    return [f"{key}={value}" for value in values]
-
-
-def expand(
-    parser: OverridesParser, params: Mapping[str, Any], arguments: list[str], known_keys: KnownKeys
-) -> tuple[list[list[str]], list[str]]:
-    """All jobs, each a list of overrides, and the keys that were swept.
-
-    An experiment's own grid may hold settings that a run has not, such as ``model.beta`` after ``model=info_vae`` on
-    the command line: those are left out there, with a line that says so. What the person wrote is never left out.
+def sweep(
+    context: SweepContext,
+    params: Mapping[str, Any],
+    arguments: list[str],
+    batch_size: int | None,
+    resume: bool,
+    fail_fast: bool,
+) -> None:
+    """Sweep over a grid, or go on with it.
 
     Args:
-        parser: of overrides.
-        params: the experiment's own grid, ``{key: "value,value"}``.
+        context: what Hydra gives.
+        params: the experiment's own grid.
         arguments: the person's overrides, which replace its entries.
-        known_keys: the dotted keys of the config that some group choices compose.
+        batch_size: how many jobs the launcher gets at a time, None for its own.
+        resume: whether to go on with what lies in the directory.
+        fail_fast: whether the first failed run ends the sweep.
 
     Raises:
-        ConfigError: for two experiments at once, a sweep of too many jobs or of values that cannot be, and a key of
-            the experiment's grid that no run has.
+        ConfigError: before anything runs, for the first job that does not fit, or a directory that is in use.
+        RunFailed: at the end, when runs failed.
     """
-    own = choices(parser.parse_overrides([f"{key}={value}" for key, value in params.items()]))
-    given = choices(parser.parse_overrides(arguments))
-    if len(given.get("experiment", [])) > 1:
-        raise ConfigError(f"experiment={','.join(o.partition('=')[2] for o in given['experiment'])}: one at a time")
-    grid = own | given
-    if (count := math.prod(map(len, grid.values()))) > MOST_JOBS:
-        raise ConfigError(f"{count} runs are too many for one sweep; at most {MOST_JOBS}")
-    optional = {key for key in own.keys() - given.keys() if "." in key}
-    order = sorted(grid, key=lambda key: (key == "seed", key != "experiment"))  # its refinements come after it
-    jobs: dict[tuple[str, ...], None] = {}
-    for job in itertools.product(*(grid[key] for key in order)):
-        pairs = list(zip(order, job, strict=True))
-        known = known_keys(tuple(override for key, override in pairs if "." not in key))
-        jobs[tuple(override for key, override in pairs if key not in optional or key in known)] = None
-    used = {override.partition("=")[0].lstrip("+~") for job in jobs for override in job}
-    everywhere = {key for key in optional if all(any(o.startswith(f"{key}=") for o in job) for job in jobs)}
-    for key in sorted(optional - everywhere):
-        if not is_setting(key):
-            raise explain_key(key, arguments)
-        print(f"note: {key} is swept by the experiment, but not in runs whose parts have no such setting")
-    return [list(job) for job in jobs], [key for key in order if len(grid[key]) > 1 and key in used]
-
-
-def is_setting(key: str) -> bool:
-    """Whether some option of its group has the key."""
-    group, _, name = key.partition(".")
-    return bool(options_with(group, name.partition(".")[0]))
-
-
-def dotted(node: Any, prefix: str = "") -> set[str]:
-    """The dotted paths of all entries of a config."""
-    keys: set[str] = set()
-    for name in node:
-        keys.add(f"{prefix}{name}")
-        if not OmegaConf.is_missing(node, name) and OmegaConf.is_dict(node._get_node(name)):
-            keys |= dotted(node._get_node(name), f"{prefix}{name}.")
-    return keys
-
-
-def check_names(sweep: Path, names: Sequence[str]) -> None:
-    """Refuse runs that would share a directory, or lie elsewhere than side by side in that of the sweep.
-
-    Raises:
-        ConfigError: naming the directory.
-    """
-    for name in names:
-        if name in ("", "..") or Path(name).name != name:
-            raise ConfigError.setting("hydra.sweep.subdir", name, "must be the name of one folder")
-    if twice := next((name for name in names if names.count(name) > 1), None):
-        raise ConfigError(f"two runs would share the directory {sweep / twice}; give each its own setting")
-
-
-def check_free(sweep: Path) -> None:
-    """Refuse a directory that holds a sweep, or a run.
-
-    Raises:
-        ConfigError: naming the directory.
-    """
-    if (sweep / SWEEP).exists() or (sweep / RESULT).exists() or any(sweep.glob(f"*/{RESULT}")):
-        allowed = f"holds a sweep already; name another directory, or go on with it: -m resume={sweep}"
-        raise ConfigError.setting("hydra.sweep.dir", sweep, allowed)
-
-
-def to_do(sweep: Path, names: Sequence[str], configs: Iterable[DictConfig]) -> list[int]:
-    """Which jobs of a sweep that is taken up still have to run, by number; one that is at it elsewhere is said.
-
-    Raises:
-        ConfigError: for a run directory that holds links, other settings than its job, or a record of another vae_lab.
-    """
-    found = []
-    for number, (name, config) in enumerate(zip(names, configs, strict=True)):
-        run = sweep / name
-        try:
-            refuse_link(run)
-            check_plain(run)
-            state = state_of(run)
-            check_recorded(run, config, ended=state == "ended")
-        except ValueError as error:
-            raise error if str(run) in str(error) else ConfigError(f"{run}: {error}") from error
-        if state == "busy":
-            print(f"note: {name} is left out: {owner(run)} is at it", flush=True)
-        elif state == "open":
-            found.append(number)
-    return found
-
-
-def check_recorded(run: Path, config: DictConfig, ended: bool) -> None:
-    """Refuse a run directory whose recorded config is not this one; one that has ended may be of another length.
-
-    Raises:
-        ConfigError: naming the first setting that differs.
-    """
-    now = written(config)
-    for key, (then, later) in changes(recorded_config(run) or now, now).items():
-        if not (ended and key in LENGTHS):
-            raise differs(key, then, later)
+    directory = context.directory
+    jobs, swept = expand(context.parser, params, arguments, cache(context.known_keys))
+    if not resume:
+        check_free(directory)
+    jobs = [context.named(job, swept) for job in jobs]
+    names = [directory_name(context.compose(job), number) for number, job in enumerate(jobs)]
+    check_names(directory, names)
+    directory.mkdir(parents=True, exist_ok=True)
+    with holding(directory):
+        if not resume:
+            check_free(directory)  # nobody else can begin there from here on
+        numbers = to_do(directory, names, map(context.compose, jobs)) if resume else list(range(len(jobs)))
+        trainer = context.compose(jobs[0]).trainer
+        launcher = launcher_for(context.launcher, context.hydra, context.config, len(numbers), trainer)
+        left = [names[number] for number in numbers]
+        with checked(launcher, [jobs[number] for number in numbers], context.compose, trainer) as found:
+            if late := sweep_warning(found):
+                print(f"note: {late}")
+            if resume:
+                begin_again(directory, names, swept, arguments, left)
+            else:
+                OmegaConf.save(context.config, directory / "multirun.yaml")
+                shared = [argument for argument in arguments if key_and_text(argument)[0] not in swept]
+                begin(directory, names, swept, context.command(arguments), shared)
+            launched = [placed(jobs[number], names[number]) for number in numbers]
+            launch(launcher, context.config, left, launched, batch_size, fail_fast)

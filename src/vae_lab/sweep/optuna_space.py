@@ -15,7 +15,7 @@ from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
 from vae_lab.checks import ConfigError
 from vae_lab.config.names import key_and_text
 from vae_lab.runs.sweep import SEED
-from vae_lab.sweep.grid import KnownKeys, swept_values
+from vae_lab.sweep.jobs import KnownKeys, swept_values
 
 DIGITS = 4  # significant ones of a number from an interval: no run depends on more, and people read it
 LOG = "log"

@@ -24,7 +24,8 @@ from vae_lab.runs.names import RESULT, SWEEP
 from vae_lab.runs.result import Result
 from vae_lab.runs.state import ENDED, check_plain
 from vae_lab.runs.sweep import SweepRecord
-from vae_lab.sweep.grid import check_names, choices
+from vae_lab.sweep.directory import check_names
+from vae_lab.sweep.jobs import choices
 
 RESUME = "resume"
 OVERRIDES = Path(".hydra") / "overrides.yaml"  # of a run, as Hydra records them
