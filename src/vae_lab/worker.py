@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 from hydra._internal.callbacks import Callbacks
 from hydra.core.utils import JobReturn, JobStatus, run_job
 from hydra.types import HydraContext, RunMode
-from omegaconf import open_dict
+from omegaconf import DictConfig, open_dict
 
 from vae_lab.checks import ConfigError, Interrupted, RunFailed, one_line
 from vae_lab.cli import job
@@ -45,12 +45,18 @@ def listen(requests: SimpleQueue[str | None]) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
+def config_of(loader: CheckedLoader, number: int, overrides: Sequence[str]) -> DictConfig:
+    """The config of a job, Hydra's part included."""
+    config = loader.load_configuration(CONFIG, list(overrides), RunMode.MULTIRUN, from_shell=False)
+    with open_dict(config):
+        config.hydra.job.num, config.hydra.job.id = number, str(number)
+    return config
+
+
 def perform(loader: CheckedLoader, number: int, overrides: Sequence[str]) -> str:
     """Run a job; returns what went wrong where the job could not say so itself."""
     try:
-        config = loader.load_configuration(CONFIG, list(overrides), RunMode.MULTIRUN, from_shell=False)
-        with open_dict(config):
-            config.hydra.job.num, config.hydra.job.id = number, str(number)
+        config = config_of(loader, number, overrides)
         context = HydraContext(config_loader=loader, callbacks=Callbacks())
         done = run_job(job, config, "hydra.sweep.dir", "hydra.sweep.subdir", context)
     except Exception as error:  # the next job may fare better
@@ -91,10 +97,33 @@ def check(loader: CheckedLoader, jobs: Sequence[Sequence[str]]) -> dict[str, Any
     return {"problem": "", "late": late}
 
 
+def find_stacks(loader: CheckedLoader, jobs: Sequence[Mapping[str, Any]], **limits: Any) -> dict[str, Any]:
+    """Find the stacks among jobs; returns them, and lines on the others."""
+    from vae_lab.sweep import stacks
+
+    try:
+        plan = stacks.find_stacks([config_of(loader, **job) for job in jobs], **limits)
+    except Exception as error:  # each job will say so itself
+        return {"problem": one_line(error)}
+    return {"problem": "", "stacks": plan.stacks, "lines": plan.lines()}
+
+
+def perform_stack(loader: CheckedLoader, jobs: Sequence[Mapping[str, Any]], name: str, always: bool) -> str:
+    """Train jobs together and run each from there; returns what went wrong where they could not say so themselves."""
+    from vae_lab.sweep import stacks
+
+    stacks.train_stack([config_of(loader, **job) for job in jobs], name, always)
+    return "; ".join(filter(None, [perform(loader, **job) for job in jobs]))
+
+
 def answer(loader: CheckedLoader, request: Mapping[str, Any]) -> dict[str, Any]:
     """Do what the launcher asks for."""
     if "check" in request:
         return check(loader, request["check"])
+    if "plan" in request:
+        return find_stacks(loader, request["plan"], **{key: request[key] for key in ("most", "at_once", "sharing")})
+    if "stack" in request:
+        return {"problem": perform_stack(loader, request["stack"], request["name"], request["always"])}
     return {"problem": perform(loader, request["number"], request["overrides"])}
 
 

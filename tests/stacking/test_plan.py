@@ -118,9 +118,24 @@ def test_plain_numbers_are_of_the_form_and_values_of_tensors_are_not():
 
 
 def test_max_stack_cuts_evenly(configs, tmp_path):
-    found = planned(configs, tmp_path, *((f"seed={seed}",) for seed in range(5)), max_stack=3)
+    found = planned(configs, tmp_path, *((f"seed={seed}",) for seed in range(5)), most=3)
     assert found.stacks == [[0, 1, 2], [3, 4]]
     assert parts(range(4), 3) == [[0, 1], [2, 3]]
+
+
+def test_there_is_a_stack_for_each_worker(configs, tmp_path):
+    found = planned(configs, tmp_path, *((f"seed={seed}",) for seed in range(6)), at_once=2)
+    assert found.stacks == [[0, 1, 2], [3, 4, 5]]
+    two_forms = [(f"seed={seed}", f"model.latent_dim={dim}") for dim in (2, 4) for seed in range(4)]
+    assert planned(configs, tmp_path, *two_forms, at_once=2).stacks == [[0, 1, 2, 3], [4, 5, 6, 7]]
+    assert planned(configs, tmp_path, ("seed=0",), ("seed=1",), at_once=8).stacks == [[0, 1]]
+
+
+def test_stacks_side_by_side_share_the_memory(configs, tmp_path, monkeypatch):
+    monkeypatch.setattr("vae_lab.stacking.plan.most_models", lambda *about: 6)
+    seeds = [(f"seed={seed}",) for seed in range(6)]
+    assert len(planned(configs, tmp_path, *seeds).stacks) == 1
+    assert len(planned(configs, tmp_path, *seeds, at_once=2, sharing=3).stacks) == 3
 
 
 def test_memory_bounds_a_stack(configs, monkeypatch):

@@ -1,8 +1,13 @@
 """``hydra/launcher=stacked`` from the command line: the sweep that any launcher makes."""
 
 import json
+import os
 
 import pytest
+from omegaconf import OmegaConf
+
+from vae_lab.sweep.slots import Slot
+from vae_lab.sweep.stacked import launch
 
 SHORT = ("trainer.max_steps=20", "trainer.val_check_interval=10", "metrics.test.nll.k=0", "encoder.hidden=[16]")
 SWEEP = ("-m", *SHORT, "model.beta=1,4")
@@ -32,6 +37,51 @@ def test_a_stacked_sweep_is_the_sweep_of_the_basic_launcher(cli, tmp_path):
         assert files[0] == files[1]
 
 
+class Recorder:
+    """A pool of two workers on one CPU that notes what it is asked, and has run it at once."""
+
+    def __init__(self, answer):
+        self.slots, self.answer, self.pieces = [Slot(), Slot()], answer, []
+
+    def ask(self, lines):
+        self.asked = [json.loads(line) for line in lines]
+        return [self.answer]
+
+    def run(self, pieces, ended, say, stop):
+        self.pieces = list(pieces)
+        for piece in pieces:
+            ended(piece, "")
+
+
+def launched(tmp_path, answer, jobs=4, **options):
+    pool = Recorder(answer)
+    hydra = {"sweep": {"dir": str(tmp_path)}, "sweeper": {"fail_fast": False}, "overrides": {"hydra": []}}
+    overrides = [[f"seed={n}", f"hydra.sweep.subdir=r{n}"] for n in range(jobs)]
+    launch(OmegaConf.create({"hydra": hydra}), pool, overrides, 0, **options)
+    return pool
+
+
+def test_stacks_and_single_runs_share_the_workers(tmp_path, capsys):
+    answer = {"problem": "", "stacks": [[0, 2], [3, 4]], "lines": ["1 run is trained alone: no other run"]}
+    pool = launched(tmp_path, answer, jobs=5, max_stack=7)
+    assert [(piece.name, piece.names) for piece in pool.pieces] == [
+        ("[stack 1/2]", ["r0", "r2"]),
+        ("[stack 2/2]", ["r3", "r4"]),
+        ("r1", ["r1"]),
+    ]
+    (asked,) = pool.asked
+    assert [asked[name] for name in ("most", "at_once", "sharing")] == [7, 2, 2]
+    assert json.loads(pool.pieces[0].line)["always"] is False
+    said = capsys.readouterr().out
+    assert "launcher stacked: 2 CPU workers, 1 thread each\nlauncher stacked: 1 run is trained alone" in said
+
+
+def test_where_no_stack_can_be_found_all_are_run_alone(tmp_path, capsys):
+    pool = launched(tmp_path, {"problem": "RuntimeError: no memory"}, jobs=2)
+    assert [piece.name for piece in pool.pieces] == ["r0", "r1"]
+    assert "all runs are trained alone: RuntimeError: no memory" in capsys.readouterr().out
+
+
 @pytest.mark.slow
 def test_what_cannot_be_stacked_is_run_alone_with_the_reason(cli, tmp_path):
     outcome = cli("-m", *SHORT, *STACKED, "inference=joint,aggressive", "seed=0,1", "hydra.sweep.dir=mixed")
@@ -40,35 +90,56 @@ def test_what_cannot_be_stacked_is_run_alone_with_the_reason(cli, tmp_path):
     assert len(results(tmp_path / "mixed")) == 4
 
 
-@pytest.mark.slow
-def test_a_stack_that_breaks_is_run_alone(cli, monkeypatch, tmp_path):
-    def broken(*_):
-        raise RuntimeError("no batching rule")
+OWN = """
+import os
+import signal
+from pathlib import Path
 
-    monkeypatch.setattr("vae_lab.stacking.train.Training.train_once", broken)
-    outcome = cli(*SWEEP, *STACKED, "hydra.sweep.dir=broken")
+from vae_lab.networks import MLPEncoder
+
+
+class Reading(MLPEncoder):
+    def forward(self, x):
+        x.sum().item()  # of many models at once there is not one number
+        return super().forward(x)
+
+
+class Stopping(MLPEncoder):
+    calls = 0
+
+    def forward(self, x):
+        Stopping.calls += self.training
+        if Stopping.calls == 40 and not Path("once").exists():
+            Path("once").touch()
+            os.kill(os.getppid(), signal.SIGTERM)
+        return super().forward(x)
+"""
+
+
+@pytest.fixture
+def with_own(cli, tmp_path, monkeypatch):
+    """Sweeps, or takes up a sweep, with encoders of one's own."""
+    (tmp_path / "own.py").write_text(OWN)
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    monkeypatch.syspath_prepend(tmp_path)
+    return lambda *arguments: cli("--allow", "own", "-m", *arguments)
+
+
+@pytest.mark.slow
+def test_a_stack_that_breaks_is_run_alone(with_own, tmp_path):
+    outcome = with_own(*SWEEP[1:], *STACKED, "encoder._target_=own.Reading", "hydra.sweep.dir=broken")
     assert outcome.code == 0
-    assert "[stack 1/1] 2 runs are trained alone: RuntimeError: no batching rule" in outcome.out
+    assert "[stack 1/1] 2 runs are trained alone: RuntimeError: vmap: " in outcome.out
     assert {result["status"] for result in results(tmp_path / "broken").values()} == {"finished"}
 
 
-def test_a_sweep_that_was_stopped_in_its_stack_is_taken_up(cli, monkeypatch, tmp_path):
-    from vae_lab.checks import Interrupted
-    from vae_lab.stacking.train import Training
-
-    step = Training.step
-
-    def stop(self, number):
-        if number == 13:
-            raise Interrupted("by SIGTERM", 15)
-        step(self, number)
-
-    monkeypatch.setattr(Training, "step", stop)
-    outcome = cli(*SWEEP, *STACKED, "hydra.sweep.dir=stopped")
+def test_a_sweep_that_was_stopped_in_its_stack_is_taken_up(with_own, tmp_path):
+    longer = (*SWEEP[1:], "trainer.max_steps=60", "trainer.val_check_interval=20")
+    outcome = with_own(*longer, *STACKED, "encoder._target_=own.Stopping", "hydra.sweep.dir=stopped")
     assert outcome.code == 128 + 15
-    monkeypatch.setattr(Training, "step", step)
-    again = cli("-m", "resume=stopped", *STACKED)
-    assert again.code == 0
+    assert {result["status"] for result in results(tmp_path / "stopped").values()} == {"failed"}
+    again = with_own("resume=stopped", *STACKED)
+    assert again.code == 0, again.err
     assert {result["status"] for result in results(tmp_path / "stopped").values()} == {"finished"}
 
 

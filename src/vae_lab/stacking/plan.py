@@ -58,12 +58,14 @@ def count(runs: int) -> str:
     return f"{runs} run{'s are' if runs > 1 else ' is'}"
 
 
-def plan(runs: Sequence[Run], max_stack: int | None = None) -> Plan:
+def plan(runs: Sequence[Run], most: int | None = None, at_once: int = 1, sharing: int = 1) -> Plan:
     """Find the stacks.
 
     Args:
         runs: that are to be trained; what has nothing left to train, and what cannot begin, is left out.
-        max_stack: how many runs a stack may have; None: as many as fit into half of the free memory.
+        most: how many runs a stack may have; None: as many as fit into half of the free memory.
+        at_once: how many stacks are trained side by side: so many are made, where there are runs enough.
+        sharing: how many of them share that memory.
     """
     made, groups = Plan(), list[Group]()
     for number, run in enumerate(runs):
@@ -75,7 +77,8 @@ def plan(runs: Sequence[Run], max_stack: int | None = None) -> Plan:
         if len(group.numbers) == 1:
             made.leave(ALONE, *group.numbers)
         else:
-            made.stacks += parts(group.numbers, max_stack or group.most)
+            size = most or max(group.most // sharing, 1)
+            made.stacks += parts(group.numbers, size, at_least=-(-at_once // len(groups)))
     return made
 
 
@@ -104,14 +107,18 @@ def place(made: Plan, groups: list[Group], number: int, run: Run) -> None:
     groups.append(Group(form, shared, start.step, most_models(parts.model, parts.data, device), [number]))
 
 
-def parts(numbers: Sequence[int], most: int) -> list[list[int]]:
+def parts(numbers: Sequence[int], most: int, at_least: int = 1) -> list[list[int]]:
     """Cut into the fewest parts of at most ``most``, as evenly as can be; none has one member where that can be.
+
+    There are ``at_least`` so many parts, where each has two members.
 
     Example:
         >>> parts(range(7), 3)
         [[0, 1, 2], [3, 4], [5, 6]]
+        >>> parts(range(7), 100, at_least=2)
+        [[0, 1, 2, 3], [4, 5, 6]]
     """
-    pieces = -(-len(numbers) // most)
+    pieces = max(-(-len(numbers) // most), min(at_least, len(numbers) // 2))
     size, longer = divmod(len(numbers), pieces)
     starts = [i * size + min(i, longer) for i in range(pieces + 1)]
     return [list(numbers[a:b]) for a, b in pairwise(starts)]

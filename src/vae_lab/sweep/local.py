@@ -4,7 +4,7 @@ import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig
@@ -13,7 +13,7 @@ from tqdm import tqdm
 from vae_lab.checks import ConfigError, printable
 from vae_lab.config.build import naming
 from vae_lab.config.names import as_written, quoted
-from vae_lab.sweep.pool import COMMAND, Job, Pool, check_line
+from vae_lab.sweep.pool import COMMAND, Job, Pool, Request, as_line
 from vae_lab.sweep.record import Position, failed_runs
 from vae_lab.sweep.slots import Machine, Places, Slot
 
@@ -29,7 +29,6 @@ def make_pool(loader: Any, jobs: int, accelerator: str, places: Places, lasting:
         accelerator: of their trainers.
         places: how the machine is divided.
         lasting: whether more jobs follow when these have ended.
-        kept: workers from an earlier launch, for a later one.
 
     Raises:
         ConfigError: for places that this machine does not have.
@@ -60,7 +59,7 @@ def check(pool: Pool, config: DictConfig, jobs: Sequence[Sequence[str]]) -> list
     """
     shares = max(min(len(pool.slots), len(jobs)), 1)
     cuts = [jobs[len(jobs) * share // shares : len(jobs) * (share + 1) // shares] for share in range(shares)]
-    answers = pool.ask([check_line([whole(config, job) for job in cut]) for cut in cuts])
+    answers = pool.ask([as_line({"check": [whole(config, job) for job in cut]}) for cut in cuts])
     for answer in answers:
         if answer["problem"]:
             raise ConfigError(answer["problem"])
@@ -68,7 +67,7 @@ def check(pool: Pool, config: DictConfig, jobs: Sequence[Sequence[str]]) -> list
 
 
 def launch(config: DictConfig, pool: Pool, job_overrides: Sequence[Sequence[str]], first: int) -> None:
-    """Run jobs side by side on this machine. Where the sweeper fails fast, none begins once one has failed.
+    """Run jobs side by side on this machine.
 
     Args:
         config: of the sweep, Hydra's part included.
@@ -79,20 +78,39 @@ def launch(config: DictConfig, pool: Pool, job_overrides: Sequence[Sequence[str]
     Raises:
         Interrupted: when a signal ended it.
     """
-    sweep, jobs = sweep_of(config), jobs_of(config, job_overrides, first)
     if first == 0:  # batch may follow batch
-        print(describe(pool.slots), flush=True)
-    fail_fast, failed = bool(config.hydra.sweeper.get("fail_fast")), threading.Event()
+        print(f"launcher local: {describe(pool.slots)}", flush=True)
+    run(config, pool, jobs_of(config, job_overrides, first))
 
-    def ended(job: Job, problem: str) -> None:
-        bar.update()
+
+class Piece(Request, Protocol):
+    """What a worker does in one go: a job, or several."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def names(self) -> list[str]: ...
+
+
+def run(config: DictConfig, pool: Pool, pieces: Sequence[Piece]) -> None:
+    """Let the workers do it all, with one bar. Where the sweeper fails fast, nothing begins once a run has failed.
+
+    Raises:
+        Interrupted: when a signal ended it.
+    """
+    sweep, fail_fast = sweep_of(config), bool(config.hydra.sweeper.get("fail_fast"))
+    failed = threading.Event()
+
+    def ended(piece: Piece, problem: str) -> None:
+        bar.update(len(piece.names))
         if problem:
-            bar.write(f"{Position.of(sweep / job.name) or ''} {job.name}: failed: {printable(problem)}")
-        if fail_fast and failed_runs(sweep, [job.name]):
+            bar.write(f"{Position.of(sweep / piece.name) or ''} {piece.name}: failed: {printable(problem)}".lstrip())
+        if fail_fast and failed_runs(sweep, piece.names):
             failed.set()
 
-    with tqdm(total=len(jobs), desc="sweep", unit="run", disable=not sys.stdout.isatty(), leave=False) as bar:
-        pool.run(jobs, ended, bar.write, failed.is_set)
+    runs = sum(len(piece.names) for piece in pieces)
+    with tqdm(total=runs, desc="sweep", unit="run", disable=not sys.stdout.isatty(), leave=False) as bar:
+        pool.run(pieces, ended, bar.write, failed.is_set)
 
 
 def jobs_of(config: DictConfig, job_overrides: Sequence[Sequence[str]], first: int) -> list[Job]:
@@ -116,11 +134,11 @@ def describe(slots: Sequence[Slot]) -> str:
 
     Example:
         >>> describe([Slot(threads=1), Slot(threads=1)])
-        'launcher local: 2 CPU workers, 1 thread each'
+        '2 CPU workers, 1 thread each'
     """
     threads = slots[0].threads
     share = f"{threads} thread{'s' if threads > 1 else ''} each"
     if not slots[0].devices:
-        return f"launcher local: {len(slots)} CPU worker{'s' if len(slots) > 1 else ''}, {share}"
+        return f"{len(slots)} CPU worker{'s' if len(slots) > 1 else ''}, {share}"
     held = sorted({",".join(slot.devices) for slot in slots})
-    return f"launcher local: {len(slots)} workers on GPU {' and '.join(held)}, {share}"
+    return f"{len(slots)} workers on GPU {' and '.join(held)}, {share}"

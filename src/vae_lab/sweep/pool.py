@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from queue import Empty, SimpleQueue
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from vae_lab.checks import Interrupted
 from vae_lab.endings import how_it_ended
@@ -30,6 +30,16 @@ LAST_LINES = 3  # of a worker that died, for the report
 POLL = 0.2  # seconds; a thread that waits without end keeps signals out
 
 
+class Request(Protocol):
+    """What a worker is asked to do, as it reads it."""
+
+    @property
+    def line(self) -> str: ...
+
+
+R = TypeVar("R", bound=Request)
+
+
 @dataclass(frozen=True)
 class Job:
     """One job: its number in the sweep, what a report calls it, and the overrides that compose its config."""
@@ -39,14 +49,24 @@ class Job:
     overrides: Sequence[str]
 
     @property
+    def plain(self) -> dict[str, Any]:
+        """What a worker needs of it."""
+        return {"number": self.number, "overrides": list(self.overrides)}
+
+    @property
     def line(self) -> str:
         """As a worker reads it."""
-        return json.dumps({"number": self.number, "overrides": list(self.overrides)}) + "\n"
+        return as_line(self.plain)
+
+    @property
+    def names(self) -> list[str]:
+        """The directories of its runs."""
+        return [self.name]
 
 
-def check_line(jobs: Sequence[Sequence[str]]) -> str:
-    """What a worker reads that is to check jobs with these overrides."""
-    return json.dumps({"check": [list(job) for job in jobs]}) + "\n"
+def as_line(request: Mapping[str, Any]) -> str:
+    """A request as a worker reads it."""
+    return json.dumps(request) + "\n"
 
 
 class Worker:
@@ -162,8 +182,8 @@ class Pool:
 
     def run(
         self,
-        jobs: Iterable[Job],
-        ended: Callable[[Job, str], None],
+        jobs: Iterable[R],
+        ended: Callable[[R, str], None],
         say: Callable[[str], None] = print,
         stop: Callable[[], bool] = lambda: False,
     ) -> None:
@@ -178,7 +198,7 @@ class Pool:
         Raises:
             Interrupted: when a signal ended it; its workers have had time to write their records, and are gone.
         """
-        waiting: SimpleQueue[Job] = SimpleQueue()
+        waiting: SimpleQueue[R] = SimpleQueue()
         for job in jobs:
             waiting.put(job)
 

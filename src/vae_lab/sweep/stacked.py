@@ -1,43 +1,53 @@
-"""The stacked launcher: jobs of one form are trained as one model; each then ends as a run of its own."""
+"""The stacked launcher: jobs of one form are trained as one model, a stack on each worker of the launcher ``local``."""
 
-import sys
-import time
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from hydra.core.utils import JobReturn, run_job
-from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, OmegaConf, open_dict
-from tqdm import tqdm
+from omegaconf import DictConfig
 
-from vae_lab.callbacks.progress import EVERY_SECONDS
-from vae_lab.checks import one_line, printable
-from vae_lab.config.changes import RECORDED
-from vae_lab.config.compose import container
-from vae_lab.config.names import override_values
-from vae_lab.config.options import save_options
-from vae_lab.stacking.job import Run
-from vae_lab.stacking.plan import count, plan
-from vae_lab.stacking.train import train
-from vae_lab.sweep.record import failed_runs
-from vae_lab.sweep.resume import OVERRIDES
+from vae_lab.checks import printable
+from vae_lab.sweep.local import describe, jobs_of, run
+from vae_lab.sweep.pool import Job, Pool, as_line
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Jobs that a worker trains together, and then ends one by one.
+
+    Args:
+        name: what reports call it.
+        jobs: its jobs.
+        always: whether to stack them even where a trial says that it is no faster.
+    """
+
+    name: str
+    jobs: Sequence[Job]
+    always: bool
+
+    @property
+    def line(self) -> str:
+        """As a worker reads it."""
+        return as_line({"stack": [job.plain for job in self.jobs], "name": self.name, "always": self.always})
+
+    @property
+    def names(self) -> list[str]:
+        """The directories of its runs."""
+        return [job.name for job in self.jobs]
 
 
 def launch(
     config: DictConfig,
-    context: HydraContext,
-    task: TaskFunction,
+    pool: Pool,
     job_overrides: Sequence[Sequence[str]],
     first: int,
     max_stack: int | None = None,
     always: bool = False,
-) -> list[JobReturn]:
-    """Train the jobs in stacks where they can be, then run each of them from where it stands.
+) -> None:
+    """Train the jobs in stacks where they can be; the others are run as by the launcher ``local``, beside them.
 
     Args:
         config: of the sweep, Hydra's part included.
-        context: of Hydra.
-        task: what runs one job.
+        pool: where they run.
         job_overrides: of each job.
         first: the number of the first job.
         max_stack: how many jobs a stack may have; None: as many as fit into memory.
@@ -46,92 +56,31 @@ def launch(
     Raises:
         Interrupted: when a signal ended it.
     """
-    configs = [config_of(config, context, own, first + i) for i, own in enumerate(job_overrides)]
-    train_stacks(configs, max_stack, always)
-    done: list[JobReturn] = []
-    for one in configs:
-        done.append(run_job(task, one, "hydra.sweep.dir", "hydra.sweep.subdir", context))
-        if config.hydra.sweeper.get("fail_fast") and failed_runs(
-            Path(str(config.hydra.sweep.dir)), [directory_of(one).name]
-        ):
-            break
-    return done
+    if first == 0:  # batch may follow batch
+        print(f"launcher stacked: {describe(pool.slots)}", flush=True)
+    jobs = jobs_of(config, job_overrides, first)
+    stacks = [Stack(name, [jobs[i] for i in numbers], always) for name, numbers in plan(pool, jobs, max_stack).items()]
+    stacked = {job.number for stack in stacks for job in stack.jobs}
+    run(config, pool, [*stacks, *(job for job in jobs if job.number not in stacked)])
 
 
-def config_of(config: DictConfig, context: HydraContext, overrides: Sequence[str], number: int) -> DictConfig:
-    """The whole config of a job."""
-    composed: DictConfig = context.config_loader.load_sweep_config(config, list(overrides))
-    with open_dict(composed):
-        composed.hydra.job.id = composed.hydra.job.num = number
-    return composed
+def plan(pool: Pool, jobs: Sequence[Job], max_stack: int | None) -> dict[str, list[int]]:
+    """The stacks by their names, jobs by their place among all. What is trained alone is said, with the reason.
 
-
-def directory_of(config: DictConfig) -> Path:
-    """The run directory of a job."""
-    return Path(str(config.hydra.sweep.dir)) / str(config.hydra.sweep.subdir)
-
-
-def train_stacks(configs: Sequence[DictConfig], max_stack: int | None, always: bool) -> None:
-    """Bring the jobs that can be stacked to their last step; say which cannot be, and why.
+    A worker finds them: it has imported what that takes.
 
     Raises:
-        Interrupted: when a signal ended it.
+        Interrupted: when a signal came meanwhile.
     """
-    runs = [run_of(config) for config in configs]
-    planned = plan(runs, max_stack)
-    for line in planned.lines():
+    if not jobs:
+        return {}
+    sharing = sum(slot.devices == pool.slots[0].devices for slot in pool.slots)
+    asked = {"plan": [job.plain for job in jobs], "most": max_stack, "at_once": len(pool.slots), "sharing": sharing}
+    answer = pool.ask([as_line(asked)])[0]
+    if answer["problem"]:
+        print(f"launcher stacked: all runs are trained alone: {printable(answer['problem'])}", flush=True)
+        return {}
+    for line in answer["lines"]:
         print(f"launcher stacked: {printable(line)}", flush=True)
-    for number, stack in enumerate(planned.stacks, start=1):
-        for i in stack:
-            record_settings(configs[i], runs[i].directory)
-        train_one([runs[i] for i in stack], f"[stack {number}/{len(planned.stacks)}]", always)
-
-
-def run_of(config: DictConfig) -> Run:
-    """The run of a job."""
-    return Run(container(config), directory_of(config), override_values(list(config.hydra.overrides.task)))
-
-
-def record_settings(config: DictConfig, directory: Path) -> None:
-    """Keep a job's settings in its directory, as Hydra does at the start of a run: it can go on by itself from here."""
-    (directory / RECORDED).parent.mkdir(parents=True, exist_ok=True)
-    OmegaConf.save(OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"]), directory / RECORDED)
-    OmegaConf.save(config.hydra.overrides.task, directory / OVERRIDES)
-    save_options(directory, config.hydra)
-
-
-def train_one(runs: Sequence[Run], label: str, always: bool) -> None:
-    """Train a stack. Where it does not pay, or breaks, its runs go on one by one: that is a line.
-
-    Raises:
-        Interrupted: when a signal ended it.
-    """
-    try:
-        with progress(label, len(runs)) as told:
-            reason = train(runs, told, always)
-    except Exception as error:  # whatever vmap or a network of one's own may raise
-        reason = one_line(error)
-    if reason:
-        print(f"{label} {count(len(runs))} trained alone: {printable(reason)}", flush=True)
-
-
-class progress:  # noqa: N801
-    """A bar over the steps of a stack; without a terminal a line every ten seconds."""
-
-    def __init__(self, label: str, runs: int) -> None:
-        self.label, self.spoke = f"{label} {runs} runs", time.monotonic()
-        self.bar = tqdm(desc=self.label, unit="step", disable=not sys.stdout.isatty(), leave=False, file=sys.stdout)
-
-    def __enter__(self) -> Callable[[int, int], None]:
-        return self.tell
-
-    def tell(self, done: int, steps: int) -> None:
-        """Say how many of the steps are done."""
-        self.bar.total = steps
-        self.bar.update(done - self.bar.n)
-        if self.bar.disable and time.monotonic() - self.spoke > EVERY_SECONDS:
-            self.spoke = time.monotonic()
-            print(f"{self.label}: step {done}/{steps}", flush=True)
-
-    def __exit__(self, *_: object) -> None:
-        self.bar.close()
+    stacks = answer["stacks"]
+    return {f"[stack {number}/{len(stacks)}]": stack for number, stack in enumerate(stacks, start=1)}
