@@ -23,8 +23,8 @@ class FirstStep(callbacks.NonFiniteLoss):
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
         outputs["loss"].item()
         os._exit(0)
-import vae_lab.training.run as run
-run.NonFiniteLoss = FirstStep
+import vae_lab.training.fitting as fitting
+fitting.NonFiniteLoss = FirstStep
 from vae_lab.cli import main
 sys.argv = ["vae_lab", "data=digits"]
 main()

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from vae_lab.callbacks import Diverged
 from vae_lab.config.build import allowing
+from vae_lab.training.fitting import Session
 from vae_lab.training.follow import follow
 from vae_lab.training.ranks import READY
 from vae_lab.training.resume import Start
-from vae_lab.training.run import Session
 
 
 def end_with_the_run() -> None:

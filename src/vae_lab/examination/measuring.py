@@ -18,9 +18,9 @@ from vae_lab.runs.process import Process
 from vae_lab.runs.result import Examination, Result
 from vae_lab.runs.run import Run
 from vae_lab.training.assembly import Parts
+from vae_lab.training.fitting import tested
 from vae_lab.training.measures import build_metrics
 from vae_lab.training.record import now, versions
-from vae_lab.training.run import tested
 
 MOST_PAIRS = 20_000_000  # numbers of all latents that the mutual information is measured on: the bound of memory
 MOST_FITTED = 256  # latent dimensions that densities are fitted in

@@ -24,8 +24,8 @@ from vae_lab.stacking.optimizer import neighbours, slabs
 from vae_lab.stacking.trial import trial, verdict
 from vae_lab.stacking.validation import SPLIT, validate
 from vae_lab.training.assembly import assemble
+from vae_lab.training.fitting import prepare
 from vae_lab.training.resume import find_start
-from vae_lab.training.run import prepare
 from vae_lab.training.trainer import TORCH_THREADS, lengths, make_trainer
 
 Progress = Callable[[int, int], None]  # steps done, steps in all

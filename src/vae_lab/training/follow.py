@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from vae_lab.training.assembly import assemble
+from vae_lab.training.fitting import Session, fit_and_test, prepare
 from vae_lab.training.ranks import group
-from vae_lab.training.run import Session, fit_and_test, prepare
 
 
 def follow(
