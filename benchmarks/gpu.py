@@ -1,85 +1,41 @@
-"""The GPU half of the benchmarks in one call: images a second of a run against the bare loop, eager and compiled.
+"""The GPU half of the benchmarks in one call: a run against the bare loop, eager and compiled, and stacks of models.
 
-    python benchmarks/gpu.py [--mnist DIR]             # under eight minutes on one GPU
-    python benchmarks/gpu.py --steps 40                # without a GPU: the same at small sizes, on the CPU
+    python benchmarks/gpu.py --mnist DIR               # under eight minutes on one GPU
+    python benchmarks/gpu.py --mnist DIR --full        # goes on where a call was stopped
+    python benchmarks/gpu.py --small                   # without a GPU: the same at small sizes, on the CPU
 
 Where there is a GPU it first trains with torch's synchronisation debug mode set to raise: a step that waits for the
-device fails there. The modes of ``trainer.compile`` are tried one by one, and one that fails is a line, not an end.
+device fails there. The ways of compiling are tried one by one, and one that fails is a line, not an end. The basic
+launcher runs an eighth of the sweep's jobs: each costs the same, beside the start.
 """
 
 import argparse
-import tempfile
 import time
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from statistics import median
 from typing import Any
 
-import torch
-from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.callbacks import ProgressBar
-
 from bare import bare_loop
-from timing import report
+from configs import MLP, mnist
+from nll import of_split
+from pace import ON_GPU, run_pace, settle, steps_only
+from results import Measurement, Row, measure
+from stacked import curve
+from timing import in_turn, python
 from vae_lab.checks import one_line
 from vae_lab.config.compose import compose_config
-from vae_lab.training.run import execute
 
-ON_GPU = torch.cuda.is_available()
-WARM_UP = 0.5  # of a run's steps: compilation and the first allocations lie in it
-SIZES = {"MLP, batch 128": ("data.batch_size=128",), "MLP, batch 1024": ("data.batch_size=1024",)}
-
-
-class Pace(ProgressBar):
-    """Times the second half of a training, and may have torch raise at each synchronisation within it.
-
-    It stands in the place of the progress bar.
-    """
-
-    def __init__(self, strict: bool) -> None:
-        super().__init__()
-        self.strict, self.seconds = strict, 0.0
-
-    def disable(self) -> None:
-        """Required of every progress bar."""
-
-    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        """Begin at the middle of the run."""
-        if batch_idx == int(trainer.max_steps * WARM_UP):
-            settle()
-            self.began = time.perf_counter()
-            if self.strict:
-                torch.cuda.set_sync_debug_mode("error")
-
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        """End before the last step's logging."""
-        if batch_idx == trainer.max_steps - 2:
-            if self.strict:
-                torch.cuda.set_sync_debug_mode("default")
-            settle()
-            self.seconds = time.perf_counter() - self.began
-
-
-def settle() -> None:
-    """Wait for the device."""
-    if ON_GPU:
-        torch.cuda.synchronize()
-
-
-def run_pace(config: Mapping[str, Any], strict: bool = False) -> float:
-    """Seconds a step of a run, in its second half, without validations and logging."""
-    pace, steps = Pace(strict), config["trainer"]["max_steps"]
-    with tempfile.TemporaryDirectory() as directory:
-        execute(config, Path(directory) / "run", {}, progress=pace)
-    return pace.seconds / (steps - 1 - int(steps * WARM_UP))
+DEVICE, ACCELERATOR = ("cuda", "gpu") if ON_GPU else ("cpu", "cpu")
+PROGRAM = "gpu" if ON_GPU else "gpu_on_cpu"
+BATCHES = (128, 1024)
+BETAS, EPSILONS = "model.beta=0.5,1,2,4", "free_bits.epsilon=0,0.25"
 
 
 def loop_pace(config: Mapping[str, Any], compiled: bool) -> float:
     """Seconds a step of the bare loop."""
     steps = config["trainer"]["max_steps"]
-    loop = bare_loop(config, "cuda" if ON_GPU else "cpu", compiled)
+    loop = bare_loop(config, DEVICE, compiled)
     loop(max(steps // 2, 3))
     settle()
     began = time.perf_counter()
@@ -96,56 +52,80 @@ def tried(call: Callable[[], float]) -> float | str:
         return one_line(error)
 
 
-def compare(name: str, overrides: tuple[str, ...], rounds: int) -> list[dict[str, Any]]:
-    """The rows of one size."""
+def waiting(overrides: Sequence[str], _: int) -> list[Row]:
+    """Whether a step waits for the device."""
+    outcome = tried(lambda: run_pace(compose_config(overrides), strict=True))
+    note = "" if isinstance(outcome, float) else outcome
+    return [Row("steps that wait for the device", float(bool(note)), at_most=0, note=note)]
+
+
+def paces(overrides: Sequence[str], batch: int, rounds: int) -> list[Row]:
+    """Images a second with batches of one size, by the way of training."""
 
     def composed(mode: str) -> dict[str, Any]:
-        return compose_config([*overrides, f"trainer.compile={mode}"])
+        return compose_config([*overrides, f"data.batch_size={batch}", f"trainer.compile={mode}"])
 
     ways: dict[str, Callable[[], float]] = {
-        "bare loop, eager": lambda: loop_pace(composed("false"), compiled=False),
-        "bare loop, compiled": lambda: loop_pace(composed("false"), compiled=True),
-        "run, eager": lambda: run_pace(composed("false")),
-        "run, compile=true": lambda: run_pace(composed("true")),
+        "bare loop, eager": partial(loop_pace, composed("false"), compiled=False),
+        "bare loop, compiled": partial(loop_pace, composed("false"), compiled=True),
+        "run, eager": partial(run_pace, composed("false")),
+        "run, compile=true": partial(run_pace, composed("true")),
     }
     if ON_GPU:
-        ways["run, compile=reduce-overhead"] = lambda: run_pace(composed("reduce-overhead"))
-    batch = composed("false")["data"]["batch_size"]
-    taken: dict[str, list[float | str]] = {way: [] for way in ways}
-    for _ in range(rounds):
-        for way, call in ways.items():
-            taken[way].append(tried(call))
-    rows = []
-    for way, found in taken.items():
-        seconds = [value for value in found if isinstance(value, float)]
-        per_second = batch / median(seconds) if seconds else float("nan")
-        note = "" if len(seconds) == len(found) else str(next(value for value in found if isinstance(value, str)))
-        rows.append({"what": f"{name}: {way}, images/s", "measured": per_second, "note": note})
-    return rows
+        ways["run, compile=reduce-overhead"] = partial(run_pace, composed("reduce-overhead"))
+    taken = in_turn({way: partial(tried, call) for way, call in ways.items()}, rounds)
+    return [pace_row(f"MLP, batch {batch}: {way}, images/s", batch, found) for way, found in taken.items()]
 
 
-def main() -> None:
-    """The command."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--mnist", metavar="DIR", help="the data root that holds MNIST; digits without it")
-    parser.add_argument("--steps", type=int, default=1000 if ON_GPU else 100)
-    parser.add_argument("--rounds", type=int, default=3 if ON_GPU else 1)
-    options = parser.parse_args()
-    data = ("data=mnist", f"data.root={options.mnist}") if options.mnist else ("data=digits",)
-    shared = (
-        *("model=vae", "encoder.hidden=[400]", "decoder.hidden=[400]", "model.latent_dim=20", "metrics.test.nll.k=0"),
-        *(f"trainer.max_steps={options.steps}", f"trainer.val_check_interval={options.steps}"),
-        *(f"trainer.log_every_n_steps={options.steps}", "metrics.test.mutual_information_upper=null"),
-        *(f"trainer.accelerator={'gpu' if ON_GPU else 'cpu'}", *data),
-    )
-    rows = []
+def pace_row(what: str, batch: int, found: Sequence[float | str]) -> Row:
+    """The row of one way, or why there is no figure."""
+    seconds = [value for value in found if isinstance(value, float)]
+    failures = [value for value in found if isinstance(value, str)]
+    return Row(what, batch / median(seconds) if seconds else float("nan"), note="".join(failures[:1]))
+
+
+def sweep(jobs: int, overrides: Sequence[str], _: int) -> list[Row]:
+    """So many jobs by the stacked launcher; the basic one runs an eighth of them, or two."""
+    few = max(jobs // 8, 2)
+    seconds = {
+        count: launched(launcher, count, overrides)
+        for launcher, count in (("basic", 1), ("basic", few), ("stacked", jobs))
+    }
+    each = (seconds[few] - seconds[1]) / (few - 1)
+    basic = seconds[1] + each * (jobs - 1)
+    note = f"stacked {seconds[jobs]:.0f} s; basic {each:.1f} s a job, from {few} jobs"
+    return [Row(f"{jobs} jobs: basic / stacked", basic / seconds[jobs], at_least=20, note=note)]
+
+
+def launched(launcher: str, jobs: int, overrides: Sequence[str]) -> float:
+    """Seconds of a sweep of so many jobs, imports and report included."""
+    grid = (BETAS, EPSILONS) if jobs % 8 == 0 else ()
+    seeds = "seed=" + ",".join(map(str, range(jobs // 8 if grid else jobs)))
+    about = ("free_bits=dimension", *grid, seeds, *overrides)
+    return python("-m", "vae_lab", "-m", f"hydra/launcher={launcher}", *about).clock
+
+
+def measurements(options: argparse.Namespace) -> Iterator[Measurement]:
+    """What is measured."""
+    small = options.small or not ON_GPU
+    data = mnist(options.mnist) if options.mnist else ("data=digits",)
+    shared = (*MLP, f"trainer.accelerator={ACCELERATOR}", *data)
+    steps = ("model=vae", *shared, *steps_only(40 if small else 2000))
     if ON_GPU:
-        outcome = tried(lambda: run_pace(compose_config([*shared]), strict=True))
-        note = "" if isinstance(outcome, float) else outcome
-        rows.append({"what": "steps that wait for the device", "measured": float(bool(note)), "goal": 0, "note": note})
-    for name, overrides in SIZES.items():
-        rows += compare(name, (*shared, *overrides), options.rounds)
-    report("gpu" if ON_GPU else "gpu_on_cpu", rows)
+        yield Measurement("waiting", partial(waiting, steps))
+    for batch in BATCHES:
+        yield Measurement(f"batch {batch}", partial(paces, steps, batch))
+    sizes = (1, 2, 4) if small else (1, 4, 16, 64, 256)
+    yield Measurement("sizes", partial(curve, "MLP", shared, sizes, device=DEVICE))
+    jobs, length = (4, 40) if small else (64, 1500)
+    of_jobs = (*shared, f"trainer.max_steps={length}", "hydra.launcher.always=true")
+    yield Measurement("sweep", partial(sweep, jobs, of_jobs))
+    yield Measurement("nll", partial(of_split, "MLP", *((4, 200) if small else (1000, 5000)), device=DEVICE))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command."""
+    measure(PROGRAM, measurements, __doc__, arguments)
 
 
 if __name__ == "__main__":

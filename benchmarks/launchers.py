@@ -1,22 +1,26 @@
-"""How much faster ``hydra/launcher=local`` is than Hydra's basic launcher, imports included, measured in turn.
+"""How much faster ``hydra/launcher=local`` and ``stacked`` are than Hydra's basic launcher, in turn.
 
-``python benchmarks/launchers.py [--rounds N] [OVERRIDE ...]``: the sweep is ``collapse_sweep`` unless overrides say
-otherwise. It prints each round's seconds by the clock and of CPU time, the ratio of the medians, and what two equal
-jobs gain here by running at once, which bounds it: on a busy machine, or one whose cores share what they have, less
-than two.
+    python benchmarks/launchers.py
+    python benchmarks/launchers.py --mnist DIR --full
+
+The same sweep is run by each, imports, checks, evaluation and report included. What two equal jobs gain here by
+running at once bounds the local launcher: on a busy machine, or one whose cores share what they have, less than two.
 """
 
 import argparse
 import os
 import subprocess
 import sys
-import tempfile
-import time
+from collections.abc import Iterator, Sequence
+from functools import partial
 from statistics import median
 
-from timing import children_cpu, report
+from configs import MLP, mnist
+from results import Measurement, Row, measure
+from timing import Cost, clock, in_turn, python
 
-LAUNCHERS = ("basic", "local")
+GRID = ("free_bits=dimension", "model.beta=0.5,1,2,4", "free_bits.epsilon=0,0.25")  # 8 settings
+LEAST = {"local": 1.7, "stacked": 5.0}  # times as fast as basic
 WORK = """
 import torch
 torch.set_num_threads(1)
@@ -27,52 +31,71 @@ for _ in range(30_000):
 """
 
 
-def seconds(launcher: str, overrides: list[str]) -> tuple[float, float]:
-    """How long a sweep takes, from the start of the command to its end, and its CPU time."""
-    with tempfile.TemporaryDirectory() as directory:
-        command = [sys.executable, "-m", "vae_lab", "-m", f"hydra/launcher={launcher}", *overrides]
-        began, used = time.perf_counter(), children_cpu()
-        done = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
-        if done.returncode:
-            sys.exit(done.stderr)
-        return time.perf_counter() - began, children_cpu() - used
+def seeds(count: int) -> str:
+    """So many seeds."""
+    return "seed=" + ",".join(map(str, range(count)))
 
 
-def scaling(cores: int) -> float:
+def compare(what: str, sweep: Sequence[str], least: dict[str, float], rounds: int) -> list[Row]:
+    """How many times as fast as the basic launcher the others of ``least`` run a sweep."""
+    calls = {name: partial(launched, name, sweep) for name in ("basic", *least)}
+    taken = in_turn(calls, rounds)
+    return [row for name in least for row in rows(what, name, least[name], taken)]
+
+
+def launched(launcher: str, sweep: Sequence[str]) -> Cost:
+    """Run a sweep; says what the stacked launcher does not stack."""
+    cost = python("-m", "vae_lab", "-m", f"hydra/launcher={launcher}", *sweep)
+    print(f"  {launcher}: {cost.clock:.1f} s, {cost.cpu:.1f} s of CPU time", flush=True)
+    for line in cost.output.splitlines():
+        if "trained alone" in line:
+            print(f"  {line}")
+    return cost
+
+
+def rows(what: str, name: str, least: float, taken: dict[str, list[Cost]]) -> list[Row]:
+    """The rows of one launcher."""
+    times = {way: (median(c.clock for c in taken[way]), median(c.cpu for c in taken[way])) for way in ("basic", name)}
+    (basic, basic_cpu), (seconds, cpu) = times["basic"], times[name]
+    note = f"basic {basic:.0f} s, {name} {seconds:.0f} s; CPU time {basic_cpu:.0f} and {cpu:.0f} s"
+    return [Row(f"{what}: basic / {name}", basic / seconds, at_least=least, note=note)]
+
+
+def scaling(rounds: int) -> list[Row]:
     """How many times as fast equal jobs are on all cores at once as one after another."""
     command, env = [sys.executable, "-c", WORK], os.environ | {"OMP_NUM_THREADS": "1"}
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
-    def together(count: int) -> float:
-        began = time.perf_counter()
+    def together(count: int) -> None:
         for process in [subprocess.Popen(command, env=env) for _ in range(count)]:
             process.wait()
-        return time.perf_counter() - began
 
-    return median(cores * together(1) / together(cores) for _ in range(3))
+    taken = in_turn({str(count): lambda count=count: clock(lambda: together(count)) for count in (1, cores)}, rounds)
+    gain = cores * median(taken["1"]) / median(taken[str(cores)])
+    return [Row(f"equal jobs: {cores} in turn / at once", gain, note="what the machine gives")]
 
 
-def main() -> None:
+def measurements(options: argparse.Namespace) -> Iterator[Measurement]:
+    """What is measured."""
+    rounds = 3 if options.full else 1
+    yield Measurement("scaling", scaling, rounds=1 if options.small else 3)
+    if options.small:
+        jobs = (*GRID, seeds(1), "trainer.max_steps=40", "metrics.test.nll.k=2")
+        yield Measurement("8 digits jobs", partial(compare, "8 digits jobs", jobs, LEAST))
+        return
+    yield Measurement("32 digits jobs", partial(compare, "32 digits jobs", (*GRID, seeds(4)), LEAST), rounds)
+    if options.full:
+        sweep = ("+experiment=collapse_sweep",)
+        yield Measurement("collapse_sweep", partial(compare, "collapse_sweep, 24 jobs", sweep, LEAST), rounds)
+    if options.full and options.mnist:
+        jobs = (*GRID, *mnist(options.mnist), *MLP, "trainer.max_steps=600")
+        no_slower = partial(compare, "8 MNIST MLP jobs, 600 steps", jobs, {"stacked": 1.0})
+        yield Measurement("8 MNIST MLP jobs", no_slower, rounds)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
     """The command."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("overrides", nargs="*", default=["+experiment=collapse_sweep"])
-    options = parser.parse_args()
-    taken: dict[str, list[float]] = {launcher: [] for launcher in LAUNCHERS}
-    used: dict[str, list[float]] = {launcher: [] for launcher in LAUNCHERS}
-    for _ in range(options.rounds):
-        for launcher in LAUNCHERS:
-            clock, cpu = seconds(launcher, options.overrides)
-            taken[launcher].append(clock)
-            used[launcher].append(cpu)
-            print(f"{launcher} {clock:.1f} s, {cpu:.1f} s of CPU time", flush=True)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    basic, local = (median(taken[launcher]) for launcher in LAUNCHERS)
-    note = f"basic {basic:.1f} s, local {local:.1f} s; CPU {median(used['basic']):.1f}, {median(used['local']):.1f} s"
-    rows = [
-        {"what": f"equal jobs: {cores} at once / in turn, gain", "measured": scaling(cores)},
-        {"what": "sweep: basic / local", "measured": basic / local, "goal": 1.7, "note": note},
-    ]
-    report("launchers", rows)
+    measure("launchers", measurements, __doc__, arguments)
 
 
 if __name__ == "__main__":

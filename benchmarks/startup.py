@@ -1,19 +1,18 @@
-"""Start-up and scale: CPU time of ``--help``, of what comes before the first step, and of the check of many jobs.
+"""Start-up: CPU time of ``--help``, of what comes before the first step, and of the check of many jobs.
 
-    python benchmarks/startup.py [--jobs 500] [--rounds 5]
+    python benchmarks/startup.py
 
 Each figure is of processes of their own, measured in turn. The first step is one whose loss is known: a run of one
 step, less what a run does after it, would measure something else.
 """
 
 import argparse
-import os
-import subprocess
-import sys
-import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from statistics import median
 
-from timing import children_cpu, in_turn, report
+from results import Measurement, Row, measure
+from timing import in_turn, python
 
 LIBRARIES = "import torch, lightning"
 FIRST_STEP = """
@@ -41,44 +40,40 @@ check_jobs(loader.load_configuration(CONFIG, job, RunMode.RUN) for job in values
 """
 
 
-def of_process(*arguments: str) -> float:
-    """CPU seconds of a Python process with these arguments."""
-    before = children_cpu()
-    with tempfile.TemporaryDirectory() as directory:
-        done = subprocess.run([sys.executable, *arguments], cwd=directory, capture_output=True, text=True, check=False)
-    if done.returncode:
-        sys.exit(done.stderr)
-    return children_cpu() - before
+def processes(*arguments: str) -> Callable[[], float]:
+    """A call that gives the CPU seconds of a Python process with these arguments."""
+    return lambda: python(*arguments).cpu
 
 
-def main() -> None:
-    """The command."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--jobs", type=int, default=500, help="of the sweep that is checked")
-    options = parser.parse_args()
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    calls = {
-        "help": lambda: of_process("-m", "vae_lab", "--help"),
-        "libraries": lambda: of_process("-c", LIBRARIES),
-        "step": lambda: of_process("-c", FIRST_STEP),
-    }
-    taken = in_turn(calls, options.rounds)
+def one_run(rounds: int) -> list[Row]:
+    """What comes before the first step of a run."""
+    steps = {"libraries": processes("-c", LIBRARIES), "step": processes("-c", FIRST_STEP)}
+    taken = in_turn({"help": processes("-m", "vae_lab", "--help"), **steps}, rounds)
     later = median(step - alone for step, alone in zip(taken["step"], taken["libraries"], strict=True))
-    checks = in_turn({"check": lambda: of_process("-c", CHECK, str(options.jobs))}, min(options.rounds, 3))
-    alone = median(taken["libraries"])
-    rows = [
-        {"what": "vae-lab --help, s", "measured": median(taken["help"]), "goal": 0.7},
-        {"what": "import torch, lightning, s", "measured": alone},
-        {"what": "first step of a digits run, s later than that", "measured": later, "goal": 1.5},
-        {
-            "what": f"check of {options.jobs} jobs, s, imports included",
-            "measured": median(checks["check"]),
-            "goal": 20.0,
-            "note": f"{1000 * (median(checks['check']) - alone) / options.jobs:.1f} ms a job beside the imports",
-        },
+    return [
+        Row("vae-lab --help, s", median(taken["help"]), at_most=0.7),
+        Row("import torch, lightning, s", median(taken["libraries"])),
+        Row("first step of a digits run, s later than that", later, at_most=1.5),
     ]
-    report("startup", rows)
+
+
+def checks(jobs: int, rounds: int) -> list[Row]:
+    """The check of a sweep."""
+    taken = in_turn({str(count): processes("-c", CHECK, str(count)) for count in (1, jobs)}, rounds)
+    first, all_of_them = (median(found) for found in taken.values())
+    note = f"{1000 * (all_of_them - first) / (jobs - 1):.1f} ms for each job but the first"
+    return [Row(f"check of {jobs} jobs, s, imports included", all_of_them, at_most=20, note=note)]
+
+
+def measurements(options: argparse.Namespace) -> Iterator[Measurement]:
+    """What is measured."""
+    yield Measurement("one run", one_run, rounds=1 if options.small else 3)
+    yield Measurement("check", partial(checks, 20 if options.small else 500), rounds=3 if options.full else 1)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command."""
+    measure("startup", measurements, __doc__, arguments)
 
 
 if __name__ == "__main__":

@@ -1,24 +1,47 @@
-"""What the benchmarks share: CPU time, medians of repetitions in turn, and a table that is kept as JSON."""
+"""How time is measured: CPU seconds, commands in processes of their own, and repetitions in turn."""
 
-import json
-import os
-import platform
 import resource
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
-from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
-RESULTS = Path(__file__).parent / "results"
+Taken = TypeVar("Taken")
+
+
+class Cost(NamedTuple):
+    """Seconds of a command by the clock, and of CPU time of all its processes; its output."""
+
+    clock: float
+    cpu: float
+    output: str
 
 
 def cpu(call: Callable[[], Any]) -> float:
-    """CPU seconds of this process that a call takes."""
+    """CPU seconds of this process that a call takes, all threads."""
     began = time.process_time()
     call()
     return time.process_time() - began
+
+
+def clock(call: Callable[[], Any]) -> float:
+    """Seconds that a call takes."""
+    began = time.perf_counter()
+    call()
+    return time.perf_counter() - began
+
+
+def python(*arguments: str) -> Cost:
+    """Run Python with these arguments in an empty directory; end this program where that fails."""
+    before, began = children_cpu(), time.perf_counter()
+    with tempfile.TemporaryDirectory() as directory:
+        done = subprocess.run([sys.executable, *arguments], cwd=directory, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(done.stdout + done.stderr)
+    return Cost(time.perf_counter() - began, children_cpu() - before, done.stdout)
 
 
 def children_cpu() -> float:
@@ -27,9 +50,15 @@ def children_cpu() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def in_turn(calls: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
-    """Measure A B A B ...: what else the machine does falls on all alike. Returns the seconds of each, by round."""
-    taken: dict[str, list[float]] = {name: [] for name in calls}
+def peak_memory() -> float:
+    """The most memory that this process has held so far, in MB."""
+    unit = 1e6 if sys.platform == "darwin" else 1e3  # macOS counts bytes, Linux kB
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+
+
+def in_turn(calls: Mapping[str, Callable[[], Taken]], rounds: int) -> dict[str, list[Taken]]:
+    """Measure A B A B ...: what else the machine does falls on all alike. Returns what each took, by round."""
+    taken: dict[str, list[Taken]] = {name: [] for name in calls}
     for _ in range(rounds):
         for name, call in calls.items():
             taken[name].append(call())
@@ -39,37 +68,3 @@ def in_turn(calls: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, 
 def ratio(taken: Mapping[str, Sequence[float]], name: str, base: str) -> float:
     """How many times as long ``name`` takes as ``base``: the ratio of the medians."""
     return median(taken[name]) / median(taken[base])
-
-
-def machine() -> dict[str, Any]:
-    """What was measured on, and when."""
-    import torch
-
-    names = [line.partition(":")[2].strip() for line in cpu_lines() if line.startswith("model name")]
-    return {
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "processor": names[0] if names else platform.processor(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "load": round(os.getloadavg()[0], 1),
-        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-    }
-
-
-def cpu_lines() -> list[str]:
-    """What Linux says of the processor."""
-    file = Path("/proc/cpuinfo")
-    return file.read_text().splitlines() if file.exists() else []
-
-
-def report(name: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Print rows of ``what``, ``measured``, ``goal``, if there is one, and ``note``; keep them with the machine."""
-    print(f"{'':<52}{'measured':>10}{'goal':>8}")
-    for row in rows:
-        goal = "" if row.get("goal") is None else f"{row['goal']:g}"
-        print(f"{row['what']:<52}{row['measured']:>10.2f}{goal:>8}  {row.get('note', '')}".rstrip())
-    RESULTS.mkdir(exist_ok=True)
-    file = RESULTS / f"{name}.json"
-    file.write_text(json.dumps({"machine": machine(), "rows": list(rows)}, indent=1) + "\n")
-    print(f"written: {file}")

@@ -1,10 +1,9 @@
-"""What watching costs: CPU time of the validations and of the figures at the end, beside that of the training itself.
+"""Where the CPU time of a run goes: training, validations, checkpoints, and the figures at the end.
 
-    python benchmarks/monitoring.py --data digits
-    python benchmarks/monitoring.py --data mnist --root DIR --steps 1500
+    python benchmarks/breakdown.py [--mnist DIR] [--full]
 
-Ten forward passes over 10,000 validation images are 100,000 images; 1,500 steps of 128 images are 192,000 forward and
-backward. The first alone costs 13 % of the second, whatever is measured: shares of a run that short cannot be lower.
+Ten forward passes over 6,000 validation images are 60,000 images; 1,500 steps of 128 images are 192,000 forward and
+backward. The first alone costs a tenth of the second, whatever is measured: shares of a run that short are high.
 
 It trains one run as a person would, with all that a run writes, and adds up the CPU time (of the process, all threads)
 that goes into each part. Training and validation alternate within the one run, and what else the machine does counts
@@ -12,13 +11,12 @@ little: the shares hold on a busy machine too.
 """
 
 import argparse
-import functools
-import os
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from functools import partial, wraps
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -28,11 +26,14 @@ from lightning.pytorch.loops.evaluation_loop import _EvaluationLoop
 from lightning.pytorch.loops.fit_loop import _FitLoop
 from torchmetrics import Metric
 
+from configs import MLP, mnist
+from results import Measurement, Row, measure
 from vae_lab.callbacks import evaluation
 from vae_lab.config.compose import compose_config
 from vae_lab.training.run import execute
 
-VALIDATIONS = 10
+VALIDATIONS, LONG = 10, 6000  # steps
+DEAREST = 3  # metrics that are named
 
 
 class Clock:
@@ -47,7 +48,7 @@ class Clock:
     def timed(self, call: Callable[..., Any], name: Callable[..., str]) -> Callable[..., Any]:
         """``call``, its time booked under what ``name`` makes of its first argument."""
 
-        @functools.wraps(call)
+        @wraps(call)
         def timing(*arguments: Any, **options: Any) -> Any:
             began = time.process_time()
             try:
@@ -79,7 +80,7 @@ class Clock:
     def evaluation(self, run: Callable[..., Any]) -> Callable[..., Any]:
         """An evaluation loop's ``run``, timed as ``validation`` or ``test``; metrics are booked under it meanwhile."""
 
-        @functools.wraps(run)
+        @wraps(run)
         def running(loop: Any) -> Any:
             self.split = "val" if loop.trainer.state.fn == "fit" else "test"
             return self.timed(run, lambda _: "validation" if self.split == "val" else "test")(loop)
@@ -87,7 +88,7 @@ class Clock:
         return running
 
 
-def measure(config: dict[str, Any]) -> Clock:
+def measure_parts(config: dict[str, Any]) -> Clock:
     """Run it and return where the CPU time went."""
     clock = Clock()
     with ExitStack() as stack:
@@ -105,67 +106,52 @@ def measure(config: dict[str, Any]) -> Clock:
     return clock
 
 
-def lines(clock: Clock, steps: int) -> list[str]:
-    """One line for each part."""
+def rows(what: str, clock: Clock, steps: int) -> list[Row]:
+    """A row for each part of the run; the parts are of the training alone."""
     seconds = clock.seconds
     training = seconds["fit"] - seconds["validation"]
     watching = seconds["validation"] - seconds["checkpoints"]
 
-    def share(name: str, value: float, note: str = "") -> str:
-        return f"{name:<34}{value:8.2f} s {100 * value / training:6.1f} %  {note}"
+    def share(name: str, value: float, note: str, at_most: float | None = None) -> Row:
+        return Row(f"{what}: {name}, % of the training", 100 * value / training, at_most=at_most, note=note)
 
-    def by_metric(split: str) -> list[str]:
+    def dearest(split: str) -> str:
         found = [
-            (name, value)
+            f"{name.removeprefix(f'{split}/')} {value:.2f} s"
             for name, value in seconds.most_common()
             if name.startswith(f"{split}/") and "_Result" not in name
         ]
-        return [share(f"  {name}", value) for name, value in found]
+        return ", ".join(found[:DEAREST])
 
+    passes = f"{clock.calls['validation']} passes, {watching:.2f} s; {dearest('val')}"
     return [
-        share("training alone", training, f"{1000 * training / steps:.2f} ms a step"),
-        share(
-            "validation",
-            watching,
-            f"{clock.calls['validation']} passes; {100 * watching / (training + watching):.1f} % of both",
-        ),
-        *by_metric("val"),
+        Row(f"{what}: training alone, ms a step", 1000 * training / steps, note=f"{training:.2f} s"),
+        share("validation", watching, passes, at_most=10 if steps >= LONG else None),
         share("checkpoints", seconds["checkpoints"], f"{clock.calls['checkpoints']} files"),
-        share("end of the run", seconds["end"], "the test split's figures, theory and diagnosis included"),
-        share("  test pass", seconds["test"], "metrics included"),
-        *by_metric("test"),
+        share("end of the run", seconds["end"], f"{seconds['end']:.2f} s; {dearest('test')}"),
     ]
+
+
+def taken(what: str, overrides: Sequence[str], steps: int, _: int) -> list[Row]:
+    """Train with all that a run does, and say where the time went."""
+    about = (f"trainer.max_steps={steps}", f"trainer.val_check_interval={max(steps // VALIDATIONS, 1)}")
+    config = compose_config(["model=vae", *overrides, *about, "threads=1", "trainer.accelerator=cpu"])
+    return rows(what, measure_parts(config), steps)
+
+
+def measurements(options: argparse.Namespace) -> Iterator[Measurement]:
+    """What is measured."""
+    steps = 20 if options.small else 1500
+    yield Measurement("digits", partial(taken, f"digits, {steps:,} steps", ("data=digits",), steps))
+    if options.mnist and not options.small:
+        steps = LONG if options.full else steps
+        mlp = (*mnist(options.mnist), *MLP)
+        yield Measurement(f"MNIST, {steps}", partial(taken, f"MNIST MLP, {steps:,} steps", mlp, steps))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", default="digits", help="a data set of conf/data (default: digits)")
-    parser.add_argument("--root", default=os.environ.get("VAE_LAB_DATA"), help="data root (default: VAE_LAB_DATA)")
-    parser.add_argument("--steps", type=int, default=1500, help="optimizer steps, with ten validations")
-    parser.add_argument("--hidden", type=int, default=400, help="hidden units of encoder and decoder")
-    parser.add_argument("--latent-dim", type=int, default=20)
-    parser.add_argument("--batch-size", type=int, default=128)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("overrides", nargs="*", help="further KEY=VALUE")
-    options = parser.parse_args(arguments)
-    root = [f"data.root={options.root}"] if options.root and options.data != "digits" else []
-    config = compose_config(
-        [
-            *(f"data={options.data}", *root, f"data.batch_size={options.batch_size}", "model=vae"),
-            *(f"model.latent_dim={options.latent_dim}", f"threads={options.threads}", "trainer.accelerator=cpu"),
-            *(f"encoder.hidden=[{options.hidden}]", f"decoder.hidden=[{options.hidden}]"),
-            f"trainer.max_steps={options.steps}",
-            f"trainer.val_check_interval={max(options.steps // VALIDATIONS, 1)}",
-            *options.overrides,
-        ]
-    )
-    clock = measure(config)
-    print(
-        f"{options.data}, MLP with {options.hidden} hidden units, {options.latent_dim} latents, "
-        f"batch {options.batch_size}, {options.steps} steps, {options.threads} thread(s); CPU time, % of training alone"
-    )
-    print("\n".join(lines(clock, options.steps)))
+    measure("breakdown", measurements, __doc__, arguments)
 
 
 if __name__ == "__main__":

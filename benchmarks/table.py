@@ -1,0 +1,107 @@
+"""All that the programs beside this one have measured, in one table: printed, and written to ``results/table.md``.
+
+    python benchmarks/table.py
+
+Results of several machines make a table each. A row has a date of its own where not all are of one day.
+"""
+
+import argparse
+import json
+from collections.abc import Sequence
+from datetime import date
+from itertools import groupby
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from results import MACHINE, RESULTS, Row, line, shown
+
+PROGRAMS = {  # in the order of the table
+    "startup": "Start-up",
+    "scale": "Many runs in one process",
+    "launchers": "A sweep",
+    "stacked": "The step of a stack",
+    "training": "One run",
+    "breakdown": "What watching costs",
+    "monitor": "`CollapseMonitor` in a loop of one's own",
+    "nll": "Importance-weighted NLL",
+    "compiled": "`trainer.compile` and bf16",
+    "gpu": "GPU",
+    "gpu_on_cpu": "The GPU's program on the CPU, at small sizes",
+}
+HEAD = "| | measured | goal | | |\n|---|---|---|---|---|"
+
+
+class Result(NamedTuple):
+    """A row, and where it comes from."""
+
+    program: str
+    machine: dict[str, Any]
+    row: Row
+
+    @property
+    def place(self) -> str:
+        """The machine in words."""
+        about = self.machine
+        torch = f"Python {about['python']}, torch {about['torch']}"
+        return ", ".join(filter(None, [about["gpu"], f"{about['cores']} cores of {about['processor']}", torch]))
+
+    @property
+    def when(self) -> str:
+        """The day, and how busy the machine was if it was."""
+        day = date.fromisoformat(self.machine["date"][:10])
+        load, cores = self.machine["load"], self.machine["cores"]
+        return f"{day.day} {day:%B %Y}" + (f", load {load:g}" if load > cores + BUSY else "")
+
+
+BUSY = 0.5  # load beyond the cores, which the measurement itself may fill
+
+
+def gathered(folder: Path) -> list[Result]:
+    """All results, by machine, and by program."""
+    found = []
+    for program in PROGRAMS:
+        file = folder / f"{program}.json"
+        for kept in json.loads(file.read_text()).values() if file.exists() else ():
+            found += [Result(program, kept["machine"], Row(**row)) for row in kept["rows"] if not kept["small"]]
+    return sorted(found, key=lambda result: [str(result.machine[key]) for key in MACHINE])
+
+
+def markdown(found: Sequence[Result]) -> str:
+    """The tables as Markdown."""
+    parts = ["<!-- written by benchmarks/table.py -->"]
+    for place, results in groupby(found, key=lambda result: result.place):
+        parts += table(place, list(results))
+    return "\n".join(parts) + "\n"
+
+
+def table(place: str, results: Sequence[Result]) -> list[str]:
+    """The lines of one machine's table."""
+    days = [result.when for result in results]
+    usual = max(set(days), key=days.count)
+    lines = [f"{place}; {usual} where no other date stands.", "", HEAD]
+    for program, of_program in groupby(results, key=lambda result: result.program):
+        lines.append(f"| **{PROGRAMS[program]}** | | | | |")
+        for _, machine, row in of_program:
+            when = Result(program, machine, row).when
+            note = "; ".join(filter(None, [row.note, when if when != usual else ""]))
+            cells = (row.what, shown(row.measured), row.goal, "missed" if row.missed else "", note)
+            lines.append("| " + " | ".join(cells) + " |")
+    return [*lines, ""]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--results", type=Path, default=RESULTS, help="where they are kept")
+    folder = parser.parse_args(arguments).results
+    found = gathered(folder)
+    for program, results in groupby(found, key=lambda result: result.program):
+        print(f"\n{PROGRAMS[program]}")
+        print("\n".join(line(result.row) for result in results))
+    file = folder / "table.md"
+    file.write_text(markdown(found))
+    print(f"\ntable: {file}")
+
+
+if __name__ == "__main__":
+    main()
