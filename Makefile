@@ -3,6 +3,7 @@ VENV ?= .venv
 PYTHON ?= python3
 CONSTRAINTS ?= constraints.txt
 WORKERS ?= auto # processes that share the tests, file by file
+BENCH = startup scale launchers stacked training breakdown monitor nll # programs of benchmarks/; MNIST=DIR adds MNIST
 CODE = $(wildcard src tests benchmarks)
 BIN = $(VENV)/bin
 READY = $(VENV)/.installed
@@ -30,17 +31,12 @@ test-lowest:
 	$(MAKE) test VENV=.venv-lowest CONSTRAINTS=constraints-lowest.txt
 
 bench: $(READY)
-	$(BIN)/python benchmarks/startup.py --rounds 3
-	$(BIN)/python benchmarks/training.py --rounds 3
-	$(BIN)/python benchmarks/stacked.py --rounds 1
-	$(BIN)/python benchmarks/launchers.py --rounds 1
-	$(BIN)/python benchmarks/monitoring.py $(ARGS)
+	for program in $(BENCH); do $(BIN)/python benchmarks/$$program.py $(if $(MNIST),--mnist $(MNIST)) $(ARGS) || exit; done
+	$(BIN)/python benchmarks/table.py
 
-bench-full: bench
-	$(BIN)/python benchmarks/training.py --full $(if $(MNIST),--mnist $(MNIST))
-	$(BIN)/python benchmarks/stacked.py
-	$(BIN)/python benchmarks/launchers.py --rounds 3
-	$(BIN)/python benchmarks/gpu.py $(if $(MNIST),--mnist $(MNIST))
+# hours; what has been measured already of the same code on this machine is kept
+bench-full:
+	$(MAKE) bench BENCH="$(BENCH) compiled gpu" ARGS="--full $(ARGS)"
 
 lint: $(READY)
 	$(BIN)/ruff check $(CODE)

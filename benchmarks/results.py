@@ -13,6 +13,7 @@ import platform
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from math import floor, log10
 from pathlib import Path
 from typing import Any
@@ -67,14 +68,15 @@ def measure(
     file = options.results / f"{program}.json"
     for measurement in measurements(options):
         kept = json.loads(file.read_text()) if file.exists() else {}
-        rounds = options.rounds or measurement.rounds
-        about_it = {"rounds": rounds, "small": options.small, "code": code(program), "machine": machine()}
+        about_it = {"rounds": options.rounds or measurement.rounds, "code": code(program), "machine": machine()}
         if options.full and still_holds(kept.get(measurement.name), about_it):
             print(f"{measurement.name}: kept from {kept[measurement.name]['machine']['date']}")
             continue
-        rows = measurement.take(rounds)
+        rows = measurement.take(about_it["rounds"])
         for row in rows:
             print(line(row), flush=True)
+        if options.small:
+            continue
         kept[measurement.name] = about_it | {"machine": machine(), "rows": [asdict(row) for row in rows]}
         options.results.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
@@ -88,14 +90,14 @@ def parsed(about: str | None, arguments: Sequence[str] | None) -> argparse.Names
     )
     parser.add_argument("--full", action="store_true", help="the long ones too, and none that is kept of this code")
     parser.add_argument("--rounds", type=int, help="of each measurement, in place of its own number")
-    parser.add_argument("--small", action="store_true", help="smallest sizes, to see that it works")
+    parser.add_argument("--small", action="store_true", help="smallest sizes, to see that it works; nothing is kept")
     parser.add_argument("--results", type=Path, default=RESULTS, help="where they are kept")
     return parser.parse_args(arguments)
 
 
 def still_holds(kept: dict[str, Any] | None, wanted: dict[str, Any]) -> bool:
-    """Whether a result is what would be measured now: the same code, sizes and machine, and no fewer rounds."""
-    if kept is None or any(kept[key] != wanted[key] for key in ("code", "small")):
+    """Whether a result is what would be measured now: the same code and machine, and no fewer rounds."""
+    if kept is None or kept["code"] != wanted["code"]:
         return False
     same = all(kept["machine"][key] == wanted["machine"][key] for key in MACHINE)
     return same and kept["rounds"] >= wanted["rounds"]
@@ -103,11 +105,11 @@ def still_holds(kept: dict[str, Any] | None, wanted: dict[str, Any]) -> bool:
 
 def code(program: str) -> str:
     """A fingerprint of the code that is measured, and of the program that measures it."""
-    files = [path for folder in ("src", "conf") for path in sorted((ROOT / folder).rglob("*.*"))]
+    package = Path(find_spec("vae_lab").origin).parent  # type: ignore[union-attr, arg-type]
+    files = sorted([*package.rglob("*.py"), *(ROOT / "conf").rglob("*.yaml")])
     fingerprint = hashlib.sha256()
     for file in [*files, ROOT / "benchmarks" / f"{program}.py"]:
-        if file.suffix in (".py", ".yaml"):
-            fingerprint.update(file.read_bytes())
+        fingerprint.update(file.read_bytes())
     return fingerprint.hexdigest()[:12]
 
 

@@ -26,8 +26,8 @@ PROGRAMS = {  # in the order of the table
     "nll": "Importance-weighted NLL",
     "compiled": "`trainer.compile` and bf16",
     "gpu": "GPU",
-    "gpu_on_cpu": "The GPU's program on the CPU, at small sizes",
 }
+BUSY = 0.5  # load beyond the cores, which the measurement itself fills
 HEAD = "| | measured | goal | | |\n|---|---|---|---|---|"
 
 
@@ -46,14 +46,22 @@ class Result(NamedTuple):
         return ", ".join(filter(None, [about["gpu"], f"{about['cores']} cores of {about['processor']}", torch]))
 
     @property
+    def title(self) -> str:
+        """The title of the program."""
+        on_cpu = self.program == "gpu" and self.machine["gpu"] is None
+        return PROGRAMS[self.program] + (", but here its program on the CPU, at small sizes" if on_cpu else "")
+
+    @property
     def when(self) -> str:
-        """The day, and how busy the machine was if it was."""
+        """The day."""
         day = date.fromisoformat(self.machine["date"][:10])
+        return f"{day.day} {day:%B %Y}"
+
+    @property
+    def busy(self) -> str:
+        """What to say of a machine that had other work."""
         load, cores = self.machine["load"], self.machine["cores"]
-        return f"{day.day} {day:%B %Y}" + (f", load {load:g}" if load > cores + BUSY else "")
-
-
-BUSY = 0.5  # load beyond the cores, which the measurement itself may fill
+        return f"load {load:g} on {cores} cores" if load > cores + BUSY else ""
 
 
 def gathered(folder: Path) -> list[Result]:
@@ -62,7 +70,7 @@ def gathered(folder: Path) -> list[Result]:
     for program in PROGRAMS:
         file = folder / f"{program}.json"
         for kept in json.loads(file.read_text()).values() if file.exists() else ():
-            found += [Result(program, kept["machine"], Row(**row)) for row in kept["rows"] if not kept["small"]]
+            found += [Result(program, kept["machine"], Row(**row)) for row in kept["rows"]]
     return sorted(found, key=lambda result: [str(result.machine[key]) for key in MACHINE])
 
 
@@ -77,13 +85,13 @@ def markdown(found: Sequence[Result]) -> str:
 def table(place: str, results: Sequence[Result]) -> list[str]:
     """The lines of one machine's table."""
     days = [result.when for result in results]
-    usual = max(set(days), key=days.count)
+    usual = max(days, key=days.count)
     lines = [f"{place}; {usual} where no other date stands.", "", HEAD]
-    for program, of_program in groupby(results, key=lambda result: result.program):
-        lines.append(f"| **{PROGRAMS[program]}** | | | | |")
-        for _, machine, row in of_program:
-            when = Result(program, machine, row).when
-            note = "; ".join(filter(None, [row.note, when if when != usual else ""]))
+    for title, of_program in groupby(results, key=lambda result: result.title):
+        lines.append(f"| **{title}** | | | | |")
+        for result in of_program:
+            row, when = result.row, result.when if result.when != usual else ""
+            note = "; ".join(filter(None, [row.note, when, result.busy]))
             cells = (row.what, shown(row.measured), row.goal, "missed" if row.missed else "", note)
             lines.append("| " + " | ".join(cells) + " |")
     return [*lines, ""]
@@ -95,8 +103,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--results", type=Path, default=RESULTS, help="where they are kept")
     folder = parser.parse_args(arguments).results
     found = gathered(folder)
-    for program, results in groupby(found, key=lambda result: result.program):
-        print(f"\n{PROGRAMS[program]}")
+    for title, results in groupby(found, key=lambda result: result.title):
+        print(f"\n{title}")
         print("\n".join(line(result.row) for result in results))
     file = folder / "table.md"
     file.write_text(markdown(found))
