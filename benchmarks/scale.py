@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import median
 
 from results import Measurement, Row, measure
-from timing import in_turn, python
+from timing import cpu, in_turn, python
 from vae_lab.config.compose import compose_config
 from vae_lab.training.run import execute
 
@@ -24,13 +24,14 @@ def memory(first: int, last: int, _: int) -> list[Row]:
     config, held, seconds = compose_config(SHORT), [], []
     with tempfile.TemporaryDirectory() as directory:
         for number in range(last):
-            seconds.append(execute({**config, "seed": number}, Path(directory) / str(number), {}).seconds)
+            run = partial(execute, {**config, "seed": number}, Path(directory) / str(number), {})
+            seconds.append(cpu(run))
             held.append(resident())
     note = f"{held[first - 1] / 1e3:.0f} and {held[-1] / 1e3:.0f} MB"
     early, late = median(seconds[first : 2 * first]), median(seconds[-first:])
     return [
         Row(f"memory, run {last} / run {first}", held[-1] / held[first - 1], at_most=1.05, note=note),
-        Row(f"seconds of a run, last {first} / those after the first {first}", late / early),
+        Row(f"CPU time of a run, last {first} / those after the first {first}", late / early),
     ]
 
 
