@@ -28,7 +28,7 @@ PROGRAMS = {  # in the order of the table
     "gpu": "GPU",
 }
 BUSY = 0.5  # load beyond the cores, which the measurement itself fills
-HEAD = "| | measured | goal | | |\n|---|---|---|---|---|"
+HEAD = "| | measured | goal | |\n|---|---|---|---|"
 
 
 class Result(NamedTuple):
@@ -88,11 +88,12 @@ def table(place: str, results: Sequence[Result]) -> list[str]:
     usual = max(days, key=days.count)
     lines = [f"{place}; {usual} where no other date stands.", "", HEAD]
     for title, of_program in groupby(results, key=lambda result: result.title):
-        lines.append(f"| **{title}** | | | | |")
+        lines.append(f"| **{title}** | | | |")
         for result in of_program:
             row, when = result.row, result.when if result.when != usual else ""
             note = "; ".join(filter(None, [row.note, when, result.busy]))
-            cells = (row.what, shown(row.measured), row.goal, "missed" if row.missed else "", note)
+            goal = f"{row.goal}, missed" if row.missed else row.goal
+            cells = (row.what, shown(row.measured), goal, note)
             lines.append("| " + " | ".join(cells) + " |")
     return [*lines, ""]
 

@@ -153,7 +153,7 @@ def measurements(options: argparse.Namespace) -> Iterator[Measurement]:
     for threads in (1, 2):
         ways = both(("data=digits",), threads)
         name = f"digits, {threads} thread{'s' * (threads > 1)}"
-        yield Measurement(name, partial(whole, name, ways, digits, {"at_most": 1.7}), rounds=5)
+        yield Measurement(name, partial(whole, name, ways, digits, {"at_most": 1.7}), rounds=3)
     if not options.mnist:
         print("left out: MNIST (--mnist DIR)")
         return
