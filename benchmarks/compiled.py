@@ -6,9 +6,12 @@ CPU time of one thread. Compilation itself is not counted.
 """
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from statistics import median
+from typing import Any
+
+import torch
 
 from configs import MLP, mnist
 from pace import run_pace, steps_only
@@ -28,11 +31,17 @@ WAYS = {
 def gains(what: str, overrides: Sequence[str], steps: int, rounds: int) -> list[Row]:
     """How many times as fast each way is as eager training in full precision."""
     shared = (*overrides, *steps_only(steps), "threads=1", "trainer.accelerator=cpu")
-    taken = in_turn({way: partial(run_pace, compose_config([*shared, *WAYS[way]])) for way in WAYS}, rounds)
+    taken = in_turn({way: partial(fresh_pace, compose_config([*shared, *WAYS[way]])) for way in WAYS}, rounds)
     step = {way: median(found) for way, found in taken.items()}
     gain = {way: step["eager"] / seconds for way, seconds in step.items()}
     note = f"bf16 {gain['bf16']:.2f}, both {gain['both']:.2f}; eager {1000 * step['eager']:.2f} ms a step"
     return [Row(f"{what}: eager / compiled", gain["compiled"], note=note)]
+
+
+def fresh_pace(config: Mapping[str, Any]) -> float:
+    """Seconds a step, compiled from nothing: torch gives up where one process has compiled many models."""
+    torch.compiler.reset()
+    return run_pace(config)
 
 
 def measurements(options: argparse.Namespace) -> Iterator[Measurement]:

@@ -49,6 +49,7 @@ def loop_pace(config: Mapping[str, Any], compiled: bool) -> float:
 def tried(call: Callable[[], float]) -> float | str:
     """What a call gives, or in one line why it gives nothing."""
     try:
+        torch.compiler.reset()
         return call()
     except Exception as error:
         return one_line(error)

@@ -85,11 +85,13 @@ def pythae(overrides: Sequence[str], threads: int, steps: int) -> float:
     chosen = torch.arange(steps * size) % len(stored)  # one epoch of as many steps
     images = BaseDataset(stored[chosen].float() / 255, torch.zeros(len(chosen)))  # type: ignore[index]
     model = VAE(VAEConfig(input_dim=data.image_shape, latent_dim=20, reconstruction_loss="bce"))
-    logging.getLogger("pythae").setLevel(logging.ERROR)
-    with tempfile.TemporaryDirectory() as directory, redirect_stderr(StringIO()):  # its progress bar
+    logging.disable(logging.WARNING)  # its words, and its progress bar
+    with tempfile.TemporaryDirectory() as directory, redirect_stderr(StringIO()):
         about = {"num_epochs": 1, "per_device_train_batch_size": size, "no_cuda": True, "learning_rate": 1e-3}
         trainer = BaseTrainer(model, images, training_config=BaseTrainerConfig(output_dir=directory, **about))
-        return timer(threads)(trainer.train)
+        seconds = timer(threads)(trainer.train)
+    logging.disable(logging.NOTSET)
+    return seconds
 
 
 def timer(threads: int) -> Callable[[Callable[[], Any]], float]:
