@@ -60,6 +60,59 @@ def test_the_autoencoder_of_diffusers_has_spatial_latents_and_an_l1_loss():
     assert averaged.result.objective.effective_beta == pytest.approx(64e-6)
 
 
+@pytest.fixture(scope="module")
+def cells():
+    """A scvi-tools model of 60 cells in two batches, trained for a moment within its warm-up; and its loader."""
+    counts = torch.poisson(torch.full((60, 12), 3.0), generator=torch.Generator().manual_seed(0)).numpy()
+    with warnings.catch_warnings(action="ignore"), torch.random.fork_rng():
+        scvi, anndata = pytest.importorskip("scvi"), pytest.importorskip("anndata")
+        from scvi.dataloaders import AnnDataLoader
+
+        table = anndata.AnnData(counts, obs={"plate": ["a", "b"] * 30, "dose": [0.5, 1.5, 2.5] * 20})
+        scvi.model.SCVI.setup_anndata(table, batch_key="plate", continuous_covariate_keys=["dose"])
+        model = scvi.model.SCVI(table, n_latent=3, n_hidden=8, dispersion="gene-batch", gene_likelihood="nb")
+        quiet = {"enable_progress_bar": False, "enable_model_summary": False, "logger": None}
+        model.train(max_epochs=12, accelerator="cpu", plan_kwargs={"n_epochs_kl_warmup": 18}, **quiet)
+        yield model, AnnDataLoader(model.adata_manager, batch_size=25)
+
+
+def test_scvi_scores_counts_over_genes_by_each_cells_own_batch_and_library(cells):
+    model, loader = cells
+    report = vae_lab.examine(loader, model=model, importance_samples=0)
+    elbo, rates = 0.0, torch.zeros(3)
+    with torch.no_grad(), torch.random.fork_rng():
+        for batch in loader:
+            q, p, loss = model.module(batch)
+            rates += torch.distributions.kl_divergence(q["qz"], p["pz"]).sum(0) / 60
+            elbo -= (
+                float(sum(part.sum() for part in (*loss.reconstruction_loss.values(), *loss.kl_local.values()))) / 60
+            )
+    assert report.figures["rate_dim"] == pytest.approx(rates.tolist(), rel=1e-4)
+    assert report.figures["elbo"] == pytest.approx(elbo, abs=0.5)  # each has noise of its own
+    assert "NegativeBinomial likelihood; β = 0.5" in str(report)
+    assert "ended within the warm-up of the KL, at the weight 0.5" in str(report)
+    assert "psnr" not in report.figures and not report.picture
+
+
+def test_scvi_is_left_as_it_was_and_counts_without_their_batches_are_refused(cells):
+    model, loader = cells
+    state, mode = torch.random.get_rng_state(), model.module.training
+    vae_lab.examine(loader, model=model.module, importance_samples=0)
+    assert torch.random.get_rng_state().equal(state) and model.module.training == mode
+    with pytest.raises(ArgumentError, match=r"must be scvi\.dataloaders\.AnnDataLoader"):
+        vae_lab.examine(torch.ones(20, 12), model=model)
+
+
+@pytest.mark.parametrize(
+    ("kind", "observed", "words"),
+    [("TOTALVAE", True, "scvi's TOTALVAE: is none of VAE"), ("VAE", False, "library size")],
+)
+def test_modules_of_scvi_with_another_loss_are_refused(kind, observed, words):
+    module = type(kind, (nn.Module,), {"__module__": "scvi.module", "use_observed_lib_size": observed})()
+    with pytest.raises(ArgumentError, match=words):
+        adapted(module)
+
+
 def test_any_model_with_both_methods_and_no_other(plain):
     known = adapted(plain)
     assert known["encode"] == plain.encode and known["name"] == "Plain"

@@ -1,12 +1,15 @@
-"""The networks behind a person's functions: to bring them into evaluation mode, and to know their device."""
+"""The networks behind a person's functions: to measure them and leave them as they were, and to know their device."""
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 import torch
 from torch import nn
+
+from vae_lab.callbacks.figures import evaluating
 
 
 def modules_behind(functions: Iterable[Callable[..., Any] | None]) -> nn.ModuleList:
@@ -35,6 +38,14 @@ def search(function: Any) -> Iterator[nn.Module]:
         held = (*named.nonlocals.values(), *named.globals.values(), *(function.__defaults__ or ()))
         yield from (module for module in held if isinstance(module, nn.Module))
         yield from (own for method in held if inspect.ismethod(method) for own in search(method))
+
+
+@contextmanager
+def undisturbed(networks: nn.Module) -> Iterator[None]:
+    """Evaluation mode until the block ends, and torch's generators as they were: a person's ``encode`` may draw."""
+    device = place_of(networks)
+    with evaluating(networks), torch.random.fork_rng([device] if device.type == "cuda" else []):
+        yield
 
 
 def place_of(modules: nn.Module) -> torch.device:

@@ -7,13 +7,12 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from vae_lab.callbacks.figures import evaluating
 from vae_lab.checks import ArgumentError, integer
 from vae_lab.data import ImageData
 from vae_lab.elbo.likelihoods import Likelihood
 from vae_lab.elbo.priors import Prior
 from vae_lab.examination.adapters import adapted
-from vae_lab.examination.behind import modules_behind, place_of, precision_of
+from vae_lab.examination.behind import modules_behind, place_of, precision_of, undisturbed
 from vae_lab.examination.examples import Key, read_examples
 from vae_lab.examination.form import Form
 from vae_lab.examination.given_data import GivenData
@@ -60,7 +59,8 @@ def examine(
         decode: maps z to pixels, logits, or a ``torch.distributions`` object.
         model: in place of both, a model that an adapter knows (pythae, diffusers), or any with these two methods.
         likelihood: p(x|z): ``bernoulli``, ``continuous_bernoulli``, ``gaussian``, ``laplace`` (an L1 loss), or one of
-            ``vae_lab.elbo.likelihoods``. Not needed where ``decode`` gives a distribution.
+            ``vae_lab.elbo.likelihoods``. Not needed where ``decode`` gives a distribution; beside ``distortion`` it is
+            the name of whatever that is the -log p of.
         variance: σ² of a Gaussian one, 1 when None: ½ of the summed squared error. Without the ½ it is 0.5.
         scale: what the second of a pair is: ``log_variance``, the default, ``stddev``, ``variance`` or ``log_stddev``.
         output: what ``decode`` gives: ``pixels``, the default, ``logits``, or ``parameters`` of a likelihood of ours.
@@ -73,7 +73,7 @@ def examine(
         units: of spatial latents, what counts as a dimension: ``channel``, the default, or ``element``.
         autoregressive: whether the decoder reads x too, as ``distortion`` may.
         train: the examples that it was trained on, for the spectrum of the data; ``data`` when None.
-        key: which entry of a tuple or dict of ``data`` holds the examples.
+        key: which entry of a tuple or dict of ``data`` holds the examples, or a function of a batch that gives them.
         images: how many examples are measured at most.
         importance_samples: K of the importance-weighted NLL, 0 for none.
         seed: of the noise.
@@ -97,12 +97,13 @@ def examine(
         **{"encode": encode, "decode": decode, "likelihood": likelihood, "variance": variance, "scale": scale},
         **{"output": output, "distortion": distortion, "beta": beta, "reduction": reduction, "prior": prior},
         **{"kl_reduction": kl_reduction, "units": units, "autoregressive": autoregressive, "name": name},
+        **{"key": key},
     }
     told = tell(model, {argument: value for argument, value in given.items() if value is not None})
     networks = modules_behind([told.encode, told.decode, told.distortion])
     integer("seed", seed, low=0)
-    with evaluating(networks), torch.no_grad():
-        form, examples = open_data(data, train, key, images, precision_of(networks), seed)
+    with undisturbed(networks), torch.no_grad():
+        form, examples = open_data(data, train, told.key, images, precision_of(networks), seed)
         opening = Opening(told, examples, form, place_of(networks), precision_of(networks) or torch.float32)
         opened = opening.model(seed)
         picture = form.picture and (told.decode is not None) and not opened.autoregressive

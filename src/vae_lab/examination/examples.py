@@ -1,6 +1,6 @@
 """What a person gives as data: a tensor, an array, a Dataset or a DataLoader becomes one tensor of examples."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,7 +17,7 @@ LABELS = ("label", "labels", "y", "target", "targets")
 BATCH = 256  # examples that a Dataset is read by
 MAX_VALUES = 200_000_000  # numbers that are held: 0.8 GB
 
-Key = str | int | None
+Key = str | int | Callable[[Any], Tensor] | None
 
 
 class Examples(NamedTuple):
@@ -33,7 +33,8 @@ def read_examples(data: Any, key: Key = None, limit: int = 10_000) -> Examples:
     Args:
         data: a tensor or array (N, ...), a Dataset, a DataLoader, or any iterable of batches. Items and batches may be
             tensors, tuples that begin with one, or dicts.
-        key: which entry of a tuple or dict holds the examples; found by its usual names when None.
+        key: which entry of a tuple or dict holds the examples, or a function of a batch that gives them; found by its
+            usual names when None.
         limit: how many.
 
     Raises:
@@ -108,7 +109,9 @@ def read_batch(batch: Any, key: Key = None) -> Examples:
     """
     if isinstance(batch, Batch) and key is None:
         return Examples(batch.x.detach(), batch.labels)
-    if isinstance(batch, Mapping):
+    if callable(key):
+        x, labels = key(batch), None
+    elif isinstance(batch, Mapping):
         x, labels = of_mapping(batch, key), next((batch[name] for name in LABELS if name in batch), None)
     elif isinstance(batch, (list, tuple)) and batch:
         x, labels = batch[key if isinstance(key, int) else 0], batch[1] if len(batch) > 1 else None

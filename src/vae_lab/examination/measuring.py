@@ -6,12 +6,15 @@ from typing import Any
 
 import torch
 from omegaconf import OmegaConf
+from torchmetrics import Metric
 
 from vae_lab.callbacks import Evaluation
+from vae_lab.callbacks.evaluation import takes_reconstruction
 from vae_lab.checks import integer
 from vae_lab.config.groups import CONF
 from vae_lab.data import ImageData
 from vae_lab.examination.advice import advice
+from vae_lab.examination.likelihoods import OwnDistortion
 from vae_lab.examination.model import Examined
 from vae_lab.examination.told import Told
 from vae_lab.runs.process import Process
@@ -24,10 +27,9 @@ from vae_lab.training.record import now, versions
 
 MOST_PAIRS = 20_000_000  # numbers of all latents that the mutual information is measured on: the bound of memory
 MOST_FITTED = 256  # latent dimensions that densities are fitted in
-RECONSTRUCTIONS = ("psnr", "ssim")  # metrics of pictures
 
 
-def metrics_of(model: Examined, data: ImageData, picture: bool, samples: int) -> dict[str, Any]:
+def metrics_of(model: Examined, data: ImageData, picture: bool, samples: int) -> dict[str, Metric]:
     """The metrics of a run's test split, as its config has them, for a model from outside."""
     nodes = OmegaConf.to_container(OmegaConf.load(CONF / "metrics" / "default.yaml"))
     assert isinstance(nodes, dict)
@@ -42,9 +44,8 @@ def metrics_of(model: Examined, data: ImageData, picture: bool, samples: int) ->
         chosen["mutual_information"]["images"] = max(MOST_PAIRS // latent.size, 2)
     if latent.size > MOST_FITTED:
         chosen["mutual_information_upper"] = None
-    if not picture:
-        chosen |= dict.fromkeys(RECONSTRUCTIONS)
-    return chosen
+    built = build_metrics(chosen, "test", model, data)
+    return {name: metric for name, metric in built.items() if picture or not takes_reconstruction(metric)}
 
 
 @torch.no_grad()
@@ -62,8 +63,7 @@ def measure(model: Examined, data: ImageData, told: Told, notes: list[str], pict
     Raises:
         Diverged: when the ELBO is not finite.
     """
-    metrics = metrics_of(model, data, picture, samples)
-    evaluation = Evaluation(val={}, test=build_metrics(metrics, "test", model, data))
+    evaluation = Evaluation(val={}, test=metrics_of(model, data, picture, samples))
     began = now()
     evaluation.start("test", model)
     for i, batch in enumerate(data.eval_stream("test")):
@@ -84,15 +84,23 @@ def measure(model: Examined, data: ImageData, told: Told, notes: list[str], pict
         **fields,
     )
     assert result.objective is not None
-    result = replace(result, objective=replace(result.objective, assumed=told.assumed))
+    result = replace(
+        result, objective=replace(result.objective, assumed=told.assumed, likelihood=likelihood(model, told))
+    )
     return replace(result, examination=examination(result, model, told, notes))
+
+
+def likelihood(model: Examined, told: Told) -> str:
+    """What p(x|z) is called: a cost of a person's own as they name it."""
+    own = isinstance(model.likelihood, OwnDistortion) and isinstance(told.likelihood, str)
+    return str(told.likelihood) if own else type(model.likelihood).__name__
 
 
 def settings(model: Examined, told: Told) -> dict[str, Any]:
     """What a table of several such models tells them apart by."""
     return {
         "examined": told.name,
-        "likelihood": type(model.likelihood).__name__,
+        "likelihood": likelihood(model, told),
         "beta": told.beta,
         "reduction": model.distortion_reduction,
     }

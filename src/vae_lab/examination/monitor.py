@@ -13,13 +13,12 @@ from typing_extensions import override
 
 from vae_lab.callbacks import Evaluation
 from vae_lab.callbacks.evaluation import flat
-from vae_lab.callbacks.figures import evaluating
 from vae_lab.checks import integer
 from vae_lab.config.groups import CONF
 from vae_lab.data import Batch
 from vae_lab.data.images import pixels
 from vae_lab.examination.beginning import Measurement, warning
-from vae_lab.examination.behind import modules_behind, place_of, precision_of
+from vae_lab.examination.behind import modules_behind, place_of, precision_of, undisturbed
 from vae_lab.examination.examples import Examples, Key, read_batch
 from vae_lab.examination.form import Form
 from vae_lab.examination.given_data import GivenData
@@ -184,7 +183,7 @@ class Opened:
         dtype = precision_of(self.networks)
         self.data = GivenData(Examples(x), None, Form.of(x, dtype), seed=seed)
         device = place_of(self.networks)
-        with evaluating(self.networks):
+        with undisturbed(self.networks):
             opening = Opening(told, self.data, self.data.form, device, dtype or torch.float32)
             self.model: Examined = opening.model(seed)
         self.evaluation = Evaluation(val=build_metrics(self.nodes(), "val", self.model, self.data), test={})
@@ -204,7 +203,7 @@ class Opened:
         """The figures of examples x (N, ...) by name."""
         images = pixels(self.data.held(x)).to(self.model.device)
         batch = Batch(images, torch.arange(len(images), device=self.model.device))
-        with evaluating(self.networks):
+        with undisturbed(self.networks):
             self.evaluation.start("val", self.model)
             self.evaluation.update("val", self.model, self.model.evaluated(batch, 0, "val"), batch, 0)
             return self.evaluation.compute("val")

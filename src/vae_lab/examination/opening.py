@@ -212,7 +212,8 @@ class Opening:
         if isinstance(output, Tensor) and not self.told.autoregressive:
             return self.recognised(own, cost, self.form.images(output.float()))
         unknown = "distortion is taken for a sum; give decode too, and an average over the example would be noticed"
-        return Opened(Itself(), own, self.told.reduction, self.told.beta, (unknown,))
+        notes = () if self.told.likelihood else (unknown,)
+        return Opened(Itself(), own, self.told.reduction, self.told.beta, notes)
 
     def recognised(self, own: OwnDistortion, cost: Tensor, output: Tensor) -> Opened:
         """The cost compared with what it would be as a sum."""

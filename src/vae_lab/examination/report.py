@@ -8,9 +8,9 @@ from typing import Any
 
 from torch import nn
 
-from vae_lab.callbacks.figures import evaluating
 from vae_lab.data import ImageData
 from vae_lab.diagnosis.causes import Cause
+from vae_lab.examination.behind import undisturbed
 from vae_lab.examination.form import Form
 from vae_lab.examination.model import Examined
 from vae_lab.examination.pictures import draw_figures
@@ -133,7 +133,7 @@ class Report:
         self.result.write(place)
         put_whole(place / TEXT, f"{self}\n".encode())
         if figures:
-            with evaluating(self.networks):
+            with undisturbed(self.networks):
                 draw_figures(self.model, self.data, self.result, self.picture, place / FOLDER)
         write_page(Sweep(place, None, [Run(place, self.result)]), place)
         return place

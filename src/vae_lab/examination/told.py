@@ -10,6 +10,7 @@ from torch.distributions import Distribution
 from vae_lab.checks import ArgumentError, choice, number
 from vae_lab.elbo.likelihoods import Likelihood
 from vae_lab.elbo.priors import Prior
+from vae_lab.examination.examples import Key
 from vae_lab.examination.posterior import SCALES
 
 OUTPUTS = ("pixels", "logits", "parameters")
@@ -44,6 +45,7 @@ class Told:
     kl_reduction: str = "sum"
     prior: Prior | Distribution | None = None
     autoregressive: bool = False
+    key: Key = None
     plain_elbo: bool = True
     name: str = ""
     weight_code: str = ""
