@@ -23,6 +23,7 @@ Says of any trained VAE how far its posterior collapsed, why, and which line of 
   output      pixels, which is the default, or logits: what decode gives
   scale       log_variance, which is the default, stddev, variance or log_stddev: the second that encode gives
   beta        the weight of the KL in your loss; reduction=sum|mean of the distortion, kl_reduction=sum|mean of the KL
+  floor       what free bits or another method hold the KL at, nats per example in all
   units       channel, which is the default, or element, of spatial latents
   samples=50  importance samples of the NLL, 0 for none
   seed=0      of the noise
@@ -31,10 +32,10 @@ Says of any trained VAE how far its posterior collapsed, why, and which line of 
 
 DEFAULTS = {
     **{"model": "", "data": "", "likelihood": "", "variance": "", "output": "", "scale": "", "beta": ""},
-    **{"reduction": "", "kl_reduction": "", "units": "", "samples": "50", "seed": "0", "save": ""},
+    **{"reduction": "", "kl_reduction": "", "floor": "", "units": "", "samples": "50", "seed": "0", "save": ""},
 }
 WORDS = ("likelihood", "output", "scale", "reduction", "kl_reduction", "units")
-NUMBERS = ("variance", "beta")
+NUMBERS = ("variance", "beta", "floor")
 TARGET = re.compile(r"(?P<module>[\w.]+):(?P<name>\w+)")
 
 

@@ -216,3 +216,47 @@ def flattened(plain):
         "likelihood": "bernoulli",
         "beta": 99,
     }
+
+
+def held_up(x):
+    """A KL of a quarter of a nat in each of two dimensions, of which the decoder below makes nothing."""
+    return torch.full((len(x), 2), 0.5**0.5), torch.zeros(len(x), 2)
+
+
+def test_a_kl_that_a_floor_holds_up_is_not_taken_for_a_used_latent(plain, x):
+    nothing = {"encode": held_up, "decode": lambda z: 0.45 + 0.1 * plain.decode(z), "likelihood": "bernoulli"}
+    report = examine(x, plain, **nothing, floor=0.5)
+    assert report.run.held_at_floor and report.verdict == "full"
+    assert report.cause.words == "the method holds the rate at 0.5 nats, but z carries nothing"
+    assert report.advice == [
+        "a floor pays for a KL, not for its use: anneal the KL weight from 0 instead, or weaken the decoder"
+    ]
+    assert "say floor=" not in str(report)
+    with pytest.raises(ArgumentError, match="floor=-1: must be"):
+        examine(x, plain, **nothing, floor=-1)
+
+
+def test_a_kl_that_the_loss_would_not_pay_for_is_asked_about(plain, x):
+    used = examine(x, plain, encode=lambda x: (2 * x[:, :2], 0 * x[:, :2]), likelihood="bernoulli")
+    assert used.result.rate_floor == 0 and "say floor=" not in str(used)
+    asked = examine(x, plain, encode=lambda x: (2 * x[:, :2], 0 * x[:, :2]), likelihood="bernoulli", beta=99)
+    assert "nats is more than this loss would pay for: if free bits" in " ".join(str(asked).split())
+
+
+def test_a_cost_of_ones_own_needs_no_decoder_and_may_be_named(x):
+    given = {"encode": lambda x: (x[:, :2], 0 * x[:, :2]), "distortion": lambda z, x: (x[:, :2] - z).square().sum(1)}
+    report = vae_lab.examine(x, **given, **QUICK)
+    assert "OwnDistortion likelihood" in str(report) and "taken for a sum" in str(report)
+    assert "psnr" not in report.figures and "sharpness" not in report.figures
+    named = vae_lab.examine(x, **given, likelihood="student-t", **QUICK)
+    assert "student-t likelihood" in str(named) and "taken for a sum" not in str(named)
+
+
+def test_an_encoder_that_draws_leaves_torchs_generators_as_they_were(plain, x):
+    def encode(x):
+        mean, log_variance = plain.encode(x)
+        return {"z": mean + torch.randn_like(mean), "mean": mean, "log_var": log_variance}
+
+    state = torch.random.get_rng_state()
+    examine(x, plain, encode=encode, likelihood="bernoulli")
+    assert torch.random.get_rng_state().equal(state)

@@ -77,3 +77,9 @@ def test_what_cannot_be_read_is_refused_in_words(data, words):
 
 def test_numpy_of_any_kind_is_read():
     assert read_examples(np.zeros((20, 8, 8), np.uint8)).x.dtype == torch.uint8
+
+
+def test_a_function_of_a_batch_may_say_what_the_examples_are():
+    batches = [{"counts": torch.ones(4, 3), "plate": torch.full((4, 1), 2)}] * 3
+    read = read_examples(batches, lambda batch: torch.cat([batch["counts"], batch["plate"].float()], 1))
+    assert read.x.shape == (12, 4) and read.x[0].tolist() == [1, 1, 1, 2]

@@ -18,6 +18,9 @@ COSTS = {  # by the likelihood, for a decoder that ends in pixels
 ON_LOGITS = "F.binary_cross_entropy_with_logits(x_hat, x{})"
 OTHER = "cost(x_hat, x{})"
 SUMMED = ', reduction="sum"'
+OWN_WORDS = {  # beside those for any training elsewhere
+    "floor": "a floor pays for a KL, not for its use: anneal the KL weight from 0 instead, or weaken the decoder",
+}
 WARM_UP = 5000  # steps, where nothing is known of the training
 FREE_NATS = 2.0
 
@@ -39,7 +42,8 @@ def advice(cause: Cause, result: Result, told: Told) -> list[str]:
     if cause.kind in DIFFS:
         out, into = DIFFS[cause.kind](cause, result.objective, told)
         return [*(f"- {line}" for line in out), *(f"+ {line}" for line in into)]
-    return [ADVICE[cause.kind]] if cause.kind in ADVICE else []
+    words = ADVICE | OWN_WORDS
+    return [words[cause.kind]] if cause.kind in words else []
 
 
 def cost(objective: Objective, told: Told, options: str = "") -> str:

@@ -40,6 +40,7 @@ def examine(
     reduction: str | None = None,
     kl_reduction: str | None = None,
     prior: Prior | Distribution | None = None,
+    floor: float | None = None,
     units: str | None = None,
     autoregressive: bool | None = None,
     train: Any = None,
@@ -70,6 +71,8 @@ def examine(
         reduction: how the loss takes the distortion over the numbers of an example: ``sum``, the default, or ``mean``.
         kl_reduction: how it takes the KL over the latents, likewise.
         prior: N(0, I) by default; a ``torch.distributions`` object of independent latents, or a prior of ours.
+        floor: what free bits or another method hold the KL at, nats per example in all: ε times the number of latents
+            for free bits of ε nats per dimension. A KL that sits there says nothing of what z carries.
         units: of spatial latents, what counts as a dimension: ``channel``, the default, or ``element``.
         autoregressive: whether the decoder reads x too, as ``distortion`` may.
         train: the examples that it was trained on, for the spectrum of the data; ``data`` when None.
@@ -97,7 +100,7 @@ def examine(
         **{"encode": encode, "decode": decode, "likelihood": likelihood, "variance": variance, "scale": scale},
         **{"output": output, "distortion": distortion, "beta": beta, "reduction": reduction, "prior": prior},
         **{"kl_reduction": kl_reduction, "units": units, "autoregressive": autoregressive, "name": name},
-        **{"key": key},
+        **{"floor": floor, "key": key},
     }
     told = tell(model, {argument: value for argument, value in given.items() if value is not None})
     networks = modules_behind([told.encode, told.decode, told.distortion])

@@ -17,6 +17,7 @@ from vae_lab.examination.advice import advice
 from vae_lab.examination.likelihoods import OwnDistortion
 from vae_lab.examination.model import Examined
 from vae_lab.examination.told import Told
+from vae_lab.runs.evidence import evidence_of
 from vae_lab.runs.process import Process
 from vae_lab.runs.result import Examination, Result
 from vae_lab.runs.run import Run
@@ -26,7 +27,13 @@ from vae_lab.training.measures import build_metrics
 from vae_lab.training.record import now, versions
 
 MOST_PAIRS = 20_000_000  # numbers of all latents that the mutual information is measured on: the bound of memory
+HELD = 0.5  # nats of a KL for which the loss has no use, from which it is asked what holds it up
 MOST_FITTED = 256  # latent dimensions that densities are fitted in
+
+UNTOLD = (
+    "the KL of {:.2f} nats is more than this loss would pay for: if free bits or another method hold it up, say floor= "
+    "in nats per example"
+)
 
 
 def metrics_of(model: Examined, data: ImageData, picture: bool, samples: int) -> dict[str, Metric]:
@@ -108,6 +115,15 @@ def settings(model: Examined, told: Told) -> dict[str, Any]:
 
 def examination(result: Result, model: Examined, told: Told, notes: list[str]) -> Examination:
     """What there is to say of it beside its figures."""
-    diagnosis = Run(Path(), result).diagnosis
-    assert diagnosis is not None
-    return Examination(model=told.name, notes=notes, advice=advice(diagnosis.cause, result, told))
+    run = Run(Path(), result)
+    assert run.diagnosis is not None
+    if not told.floor and unasked(run):
+        notes = [*notes, UNTOLD.format(run.figure("rate"))]
+    return Examination(model=told.name, notes=notes, advice=advice(run.diagnosis.cause, result, told))
+
+
+def unasked(run: Run) -> bool:
+    """Whether there is a KL although z is not used, or the weight of the KL lies above the whole spectrum."""
+    assert run.result.objective is not None
+    starved = evidence_of(run.result, run.result.objective, {}).starved
+    return (run.collapsed or starved) and (run.figure("rate") or 0.0) > HELD

@@ -102,6 +102,7 @@ class Examined(VAE):
         plain_elbo: whether the loss is distortion + β · rate.
         pictures: the mean image of z (B, D) where the likelihood cannot say it.
         seed: of the noise.
+        floor: what the loss holds the rate at, nats per example; 0 where nothing.
     """
 
     rate_weight_key = "model.beta"
@@ -119,10 +120,11 @@ class Examined(VAE):
         plain_elbo: bool = True,
         pictures: Callable[[Tensor], Tensor] | None = None,
         seed: int = 0,
+        floor: float = 0.0,
     ) -> None:
         parts: dict[str, Any] = {"prior": prior, "seed": seed, "distortion_reduction": reduction}
         super().__init__(encoder, decoder, likelihood, latent.size, **parts)
-        self.latent, self.pictures = latent, pictures
+        self.latent, self.pictures, self.floor = latent, pictures, floor
         self.plain_elbo = plain_elbo  # type: ignore[misc]
         self.register_buffer("beta", torch.tensor(beta))
 
@@ -132,6 +134,9 @@ class Examined(VAE):
 
     def rate_weight(self) -> Tensor:
         return self.beta
+
+    def rate_floor(self) -> float:
+        return self.floor
 
     def decode(self, z: Tensor, seed: int = 0, progress: bool = False) -> Tensor:
         return super().decode(z, seed, progress) if self.pictures is None else self.pictures(z)

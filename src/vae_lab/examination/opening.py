@@ -75,6 +75,7 @@ class Opening:
             self.told.plain_elbo,
             opened.pictures,
             seed,
+            self.told.floor,
         )
         model.autoregressive = self.told.autoregressive
         return model.eval().to(self.device)

@@ -44,6 +44,7 @@ class Told:
     reduction: str = "sum"
     kl_reduction: str = "sum"
     prior: Prior | Distribution | None = None
+    floor: float = 0.0
     autoregressive: bool = False
     key: Key = None
     plain_elbo: bool = True
@@ -61,6 +62,7 @@ class Told:
         choice("reduction", self.reduction, REDUCTIONS)
         choice("kl_reduction", self.kl_reduction, REDUCTIONS)
         number("beta", self.beta, low=0)
+        number("floor", self.floor, low=0)
         if self.units is not None:
             choice("units", self.units, UNITS)
 
