@@ -81,6 +81,16 @@ def test_the_same_seed_gives_the_same_figures_and_the_model_is_left_as_it_was(pl
 @pytest.mark.parametrize(
     ("given", "words"),
     [
+        ({"encode": nn.Linear(9, 4)}, "encode=f\\(x\\): fails on x \\(16, 16\\) of float32 \\(RuntimeError: "),
+        ({"decode": nn.Linear(9, 16)}, "decode=f\\(z\\): fails on z \\(16, 2\\) of float32 \\(RuntimeError: "),
+        ({"decode": lambda z: z[:3].repeat(1, 8)}, "decode=3 outputs for 16 z: must give one for each"),
+        ({"decode": lambda z: torch.rand(len(z), 16)}, "decode=another output at each call: must give the same"),
+        ({"decode": lambda z: (z.repeat(1, 8),) * 2}, "decode gives a Normal; of two tensors of one shape"),
+        ({"decode": lambda z: torch.where(z[:, :1] > 2, torch.nan, z.repeat(1, 8).sigmoid())}, "ELBO is not finite"),
+        (
+            {"distortion": lambda z, x: z - x},
+            "distortion=f\\(z, x\\): fails on z \\(16, 2\\) of float32 and x \\(16, 16\\)",
+        ),
         ({"decode": lambda z: 9 * z.repeat(1, 8)}, "outside \\[0, 1\\]; if they are logits, say output='logits'"),
         ({"likelihood": None}, "likelihood=None: must be given: one of bernoulli"),
         ({"likelihood": "bernouli"}, "did you mean bernoulli"),
@@ -224,7 +234,12 @@ def held_up(x):
 
 
 def test_a_kl_that_a_floor_holds_up_is_not_taken_for_a_used_latent(plain, x):
-    nothing = {"encode": held_up, "decode": lambda z: 0.45 + 0.1 * plain.decode(z), "likelihood": "bernoulli"}
+    nothing = {
+        "encode": held_up,
+        "decode": lambda z: 0.45 + 0.1 * plain.decode(z),
+        "likelihood": "bernoulli",
+        "beta": 0.5,
+    }
     report = examine(x, plain, **nothing, floor=0.5)
     assert report.run.held_at_floor and report.verdict == "full"
     assert report.cause.words == "the method holds the rate at 0.5 nats, but z carries nothing"
@@ -260,3 +275,51 @@ def test_an_encoder_that_draws_leaves_torchs_generators_as_they_were(plain, x):
     state = torch.random.get_rng_state()
     examine(x, plain, encode=encode, likelihood="bernoulli")
     assert torch.random.get_rng_state().equal(state)
+
+
+def test_examples_that_cannot_be_measured_are_refused(plain, x):
+    for data, words in (
+        (x[:5], "data=5 examples: must be at least 10"),
+        (x[:0], "holds no examples"),
+        ("x", "data=str"),
+    ):
+        with pytest.raises(ArgumentError, match=words):
+            examine(data, plain, likelihood="bernoulli")
+    with pytest.raises(ArgumentError, match=r"of uint8 .* for pixels give data / 255"):
+        examine((255 * x).byte(), plain, likelihood="bernoulli")
+    with pytest.raises(ArgumentError, match=r"data of another range than these, .* to 25\d"):
+        examine(255 * x, plain, encode=lambda x: (x[:, :2], 10 * x[:, :2]), likelihood="gaussian")
+
+
+def test_a_dict_is_one_batch_of_all(plain, x):
+    given = examine({"image": x}, plain, likelihood="bernoulli").figures
+    assert given == examine(x, plain, likelihood="bernoulli").figures
+
+
+def test_gaussian_pixels_of_two_tensors_and_a_cost_beside_a_decoder_are_scored_as_pictures():
+    x = torch.rand(40, 64, generator=torch.Generator().manual_seed(0))
+    parts = {"encode": lambda x: (x[:, :2], 0 * x[:, :2]), "decode": lambda z: z.repeat(1, 32).sigmoid()}
+    pair = vae_lab.examine(x, **parts | {"decode": lambda z: (z.repeat(1, 32), 0 * z.repeat(1, 32))}, **QUICK)
+    cost = vae_lab.examine(x, **parts, distortion=lambda z, x: (x - z[:, :1]).abs().sqrt().sum(1), **QUICK)
+    for report in (pair, cost):
+        assert report.picture and "psnr" in report.figures
+    assert "none of those that are known here" in str(cost)
+
+
+def test_networks_of_an_object_that_is_no_module_are_measured_in_evaluation_mode(plain, x):
+    class Holder:
+        def __init__(self):
+            self.network = plain
+
+        def encode(self, x):
+            return self.network.encode(x)
+
+        def decode(self, z):
+            return self.network.decode(z)
+
+    holder = Holder()
+    wanted = examine(x, plain, likelihood="bernoulli").figures
+    assert vae_lab.examine(x, model=holder, likelihood="bernoulli", **QUICK).figures == wanted
+    by_lambdas = {"encode": lambda x: holder.encode(x), "decode": lambda z: holder.decode(z)}
+    assert vae_lab.examine(x, **by_lambdas, likelihood="bernoulli", **QUICK).figures == wanted
+    assert plain.training

@@ -32,12 +32,19 @@ def search(function: Any) -> Iterator[nn.Module]:
         for part in (function.func, *function.args, *function.keywords.values()):
             yield from search(part)
     elif inspect.ismethod(function):
-        yield from search(function.__self__)
+        yield from (function.__self__,) if isinstance(function.__self__, nn.Module) else parts_of(function.__self__)
     elif inspect.isfunction(function):
         named = inspect.getclosurevars(function)
         held = (*named.nonlocals.values(), *named.globals.values(), *(function.__defaults__ or ()))
         yield from (module for module in held if isinstance(module, nn.Module))
         yield from (own for method in held if inspect.ismethod(method) for own in search(method))
+        yield from (own for other in held if not isinstance(other, nn.Module) for own in parts_of(other))
+
+
+def parts_of(holder: Any) -> Iterator[nn.Module]:
+    """The modules that an object of a person's own class holds, which is no module itself."""
+    if not inspect.ismodule(holder) and not inspect.isclass(holder) and not inspect.isroutine(holder):
+        yield from (part for part in getattr(holder, "__dict__", {}).values() if isinstance(part, nn.Module))
 
 
 @contextmanager

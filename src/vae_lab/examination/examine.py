@@ -9,6 +9,7 @@ from torch.distributions import Distribution
 
 from vae_lab.checks import ArgumentError, integer
 from vae_lab.data import ImageData
+from vae_lab.data.images import FEWEST
 from vae_lab.elbo.likelihoods import Likelihood
 from vae_lab.elbo.priors import Prior
 from vae_lab.examination.adapters import adapted
@@ -134,6 +135,8 @@ def open_data(
         sample = data.batch("test", torch.arange(2)).x
         return Form(tuple(sample.shape[1:]), dtype or sample.dtype, data.image_shape), data
     measured = read_examples(data, key, images)
+    if len(measured.x) < FEWEST:
+        raise ArgumentError("data", f"{len(measured.x)} examples", f"must be at least {FEWEST}")
     trained = None if train is None else read_examples(train, key, images)
     form = Form.of(measured.x, dtype)
     at_once = max(min(MOST_AT_ONCE, VALUES_AT_ONCE // measured.x[0].numel()), 1)

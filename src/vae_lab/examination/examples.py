@@ -45,16 +45,20 @@ def read_examples(data: Any, key: Key = None, limit: int = 10_000) -> Examples:
         tensor([4, 7])
     """
     integer("images", limit, low=2)
+    if isinstance(data, Mapping):
+        data = [data]  # one batch of all
     if isinstance(data, (Tensor, np.ndarray)):
         x = torch.as_tensor(data)
         if x.ndim < 2:
             raise ArgumentError(
                 "data", f"a tensor of shape {tuple(x.shape)}", "must hold examples along its first axis"
             )
+        if not len(x):
+            raise ArgumentError("data", f"a tensor of shape {tuple(x.shape)}", "holds no examples")
         return Examples(x[evenly(len(x), affordable(x[0], limit))])
     if isinstance(data, Dataset) and not isinstance(data, DataLoader):
         return read_batches(loader(data, key, limit), key, limit)
-    if not isinstance(data, Iterable):
+    if not isinstance(data, Iterable) or isinstance(data, str):
         raise ArgumentError("data", type(data).__name__, "must be a tensor, an array, a Dataset or a DataLoader")
     return read_batches(data, key, limit)
 

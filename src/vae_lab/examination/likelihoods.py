@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -72,6 +72,20 @@ class Laplace(Likelihood):
         return -self.log_prob(mean.expand_as(x), x)
 
 
+class Pictures(Distribution):
+    """What is known of a distribution that only its own likelihood can score: its mean images (B, C, H, W)."""
+
+    arg_constraints: ClassVar = {}
+
+    def __init__(self, mean: Tensor) -> None:
+        super().__init__(mean.shape[:1], mean.shape[1:], validate_args=False)
+        self.images = mean
+
+    @property
+    def mean(self) -> Tensor:
+        return self.images
+
+
 class OwnDistribution(Likelihood):
     """The ``torch.distributions`` object that a person's decoder gives; its parameters are z itself.
 
@@ -85,7 +99,7 @@ class OwnDistribution(Likelihood):
         self.decode, self.form = decode, form
 
     def forward(self, params: Tensor) -> Distribution:
-        return self.decode(params)
+        return Pictures(self.form.images(self.decode(params).mean.float()))
 
     def log_prob(self, params: Tensor, x: Tensor) -> Tensor:
         log_prob: Tensor = self.decode(params).log_prob(self.form.given(x))
@@ -115,9 +129,12 @@ class OwnDistortion(Likelihood):
     def __init__(self, distortion: Callable[[Any, Any], Tensor], form: Form) -> None:
         super().__init__()
         self.distortion, self.form = distortion, form
+        self.pictures: Callable[[Tensor], Tensor] | None = None  # the mean image of z, where there is a decoder
 
     def forward(self, params: Tensor) -> Distribution:
-        raise NotImplementedError("a cost of one's own is no distribution")
+        if self.pictures is None:
+            raise NotImplementedError("a cost of one's own is no distribution")
+        return Pictures(self.pictures(params))
 
     def log_prob(self, params: Tensor, x: Tensor) -> Tensor:
         cost = self.distortion(params, self.form.given(x))

@@ -10,7 +10,8 @@ from torchmetrics import Metric
 
 from vae_lab.callbacks import Evaluation
 from vae_lab.callbacks.evaluation import takes_reconstruction
-from vae_lab.checks import integer
+from vae_lab.callbacks.nonfinite_loss import Diverged
+from vae_lab.checks import ArgumentError, integer
 from vae_lab.config.groups import CONF
 from vae_lab.data import ImageData
 from vae_lab.examination.advice import advice
@@ -30,6 +31,7 @@ MOST_PAIRS = 20_000_000  # numbers of all latents that the mutual information is
 HELD = 0.5  # nats of a KL for which the loss has no use, from which it is asked what holds it up
 MOST_FITTED = 256  # latent dimensions that densities are fitted in
 
+NOT_FINITE = "its ELBO is not finite: on some examples encode, decode or distortion gives NaN or infinite values"
 UNTOLD = (
     "the KL of {:.2f} nats is more than this loss would pay for: if free bits or another method hold it up, say floor= "
     "in nats per example"
@@ -68,7 +70,7 @@ def measure(model: Examined, data: ImageData, told: Told, notes: list[str], pict
         samples: importance samples of the NLL, 0 for none.
 
     Raises:
-        Diverged: when the ELBO is not finite.
+        ArgumentError: when the ELBO is not finite.
     """
     evaluation = Evaluation(val={}, test=metrics_of(model, data, picture, samples))
     began = now()
@@ -78,7 +80,10 @@ def measure(model: Examined, data: ImageData, told: Told, notes: list[str], pict
         evaluation.update("test", model, model.test_step(here, i), here, i)
     figures = evaluation.compute("test")
     evaluation.figures = {f"test/{name}": value.tolist() for name, value in figures.items()}
-    fields = tested(0, Parts(data, model, [], evaluation)) | {"latent_dim": model.latent.units, "batch_size": 0}
+    try:
+        fields = tested(0, Parts(data, model, [], evaluation)) | {"latent_dim": model.latent.units, "batch_size": 0}
+    except Diverged as error:
+        raise ArgumentError("model", told.name, NOT_FINITE) from error
     result = Result(
         status="finished",
         seed=model.seed,

@@ -17,8 +17,13 @@ from vae_lab.examination.outputs import from_pixels, named, read_output
 from vae_lab.examination.priors import ByUnit, prior_of
 from vae_lab.examination.recognition import recognise
 from vae_lab.examination.told import Told
+from vae_lab.examination.trying import trying
 
 FEW = 16  # examples to try the functions on
+DISTRIBUTIONS = {  # by the name of a likelihood
+    **{"bernoulli": "Bernoulli", "continuous_bernoulli": "ContinuousBernoulli"},
+    **{"gaussian": "Normal", "laplace": "Laplace"},
+}
 ROUNDING = 1e-5  # by which probabilities may leave [0, 1], and answers differ from call to call
 
 
@@ -86,12 +91,17 @@ class Opening:
         Raises:
             ArgumentError: when they are not one per example, not finite, or another each time.
         """
-        (mean, stddev), (again, _) = encoder.shaped(self.x), encoder.shaped(self.x)
+        with trying("encode", x=self.form.given(self.x)):
+            (mean, stddev), (again, _) = encoder.shaped(self.x), encoder.shaped(self.x)
         if mean.ndim < 2 or len(mean) != len(self.x) or mean.shape != stddev.shape:
             shapes = f"mean {tuple(mean.shape)}, scale {tuple(stddev.shape)} for {len(self.x)} examples"
             raise ArgumentError("encode", shapes, "must be two tensors (B, D) or (B, C, H, W)")
         if not (mean.isfinite().all() and stddev.isfinite().all()):
-            raise ArgumentError("encode", "its output", "holds NaN or infinite values: the model has diverged")
+            low, high = float(self.x.min()), float(self.x.max())
+            trained = f"or was trained on data of another range than these, {low:.3g} to {high:.3g}"
+            raise ArgumentError(
+                "encode", "its output", f"holds NaN or infinite values: the model has diverged, {trained}"
+            )
         if not torch.allclose(mean, again, atol=ROUNDING, rtol=ROUNDING):
             allowed = "must give the same each time: mean and scale, not a sample; and call model.eval() first"
             raise ArgumentError("encode", "another mean at each call", allowed)
@@ -109,9 +119,23 @@ class Opening:
         return self.from_distribution(output) if isinstance(output, Distribution) else self.from_tensor(output)
 
     def output(self, z: Tensor) -> Tensor | Distribution:
-        """What the person's ``decode`` gives for z (B, D)."""
-        assert self.told.decode is not None
-        return read_output(self.told.decode(self.shaped(z)))
+        """What the person's ``decode`` gives for z (B, D).
+
+        Raises:
+            ArgumentError: when it fails, or gives another number of outputs, or others each time.
+        """
+        decode = self.told.decode
+        assert decode is not None
+        with trying("decode", z=self.shaped(z)):
+            found, again = (read_output(decode(self.shaped(z))) for _ in range(2))
+        if not (isinstance(found, Tensor) and isinstance(again, Tensor)):
+            return found
+        if len(found) != len(z):
+            raise ArgumentError("decode", f"{len(found)} outputs for {len(z)} z", "must give one for each")
+        if not torch.allclose(found, again, atol=ROUNDING, rtol=ROUNDING, equal_nan=True):
+            allowed = "must give the same each time: no sample, and no dropout; call model.eval() first"
+            raise ArgumentError("decode", "another output at each call", allowed)
+        return found
 
     def shaped(self, z: Tensor) -> Tensor:
         """Latents z (B, D) as the person's functions take them."""
@@ -188,6 +212,7 @@ class Opening:
         """With the likelihood of ours that it is, or with itself."""
         told, decode = self.told, self.told.decode
         assert decode is not None
+        self.check_name(output)
         if found := named(output):
             self.check_data(found[0])
             return Opened(self.decoding(lambda images: images), found[0].to(self.device), told.reduction, told.beta)
@@ -203,12 +228,25 @@ class Opening:
         likelihood = OwnDistribution(distribution, self.form)
         return Opened(Itself(), likelihood, told.reduction, told.beta, pictures=pictures)
 
+    def check_name(self, output: Distribution) -> None:
+        """Refuse a likelihood by name that is not what ``decode`` gives.
+
+        Raises:
+            ArgumentError: naming both.
+        """
+        given = type(getattr(output, "base_dist", output)).__name__
+        if DISTRIBUTIONS.get(str(self.told.likelihood), given) != given:
+            pair = "; of two tensors of one shape, which are read as mean and log-variance, take one: decode(z)[0]"
+            allowed = f"decode gives a {given}" + (pair if given == "Normal" else "; leave likelihood= out")
+            raise ArgumentError("likelihood", self.told.likelihood, allowed)
+
     # a cost of one's own
 
     def from_distortion(self, distortion: Callable[[Any, Any], Tensor]) -> Opened:
         """With the likelihood that the cost is recognised as, or with the cost as it is."""
         own = OwnDistortion(lambda z, x: distortion(self.shaped(z), x), self.form)
-        cost = -own.log_prob(self.z, self.x)
+        with trying("distortion", z=self.shaped(self.z), x=self.form.given(self.x)):
+            cost = -own.log_prob(self.z, self.x)
         output = self.output(self.z) if self.told.decode is not None else None
         if isinstance(output, Tensor) and not self.told.autoregressive:
             return self.recognised(own, cost, self.form.images(output.float()))
@@ -228,7 +266,8 @@ class Opening:
         found = recognise(cost, params, x)
         if found is None:
             note = "distortion is none of those that are known here, and is taken for a sum"
-            return Opened(Itself(), own, told.reduction, told.beta, (note,), self.decoding(lambda images: images))
+            own.pictures = self.decoding(lambda images: images)
+            return Opened(Itself(), own, told.reduction, told.beta, (note,), own.pictures)
 
         def read(images: Tensor) -> Tensor:
             return images if logits else from_pixels(found.likelihood, images)
