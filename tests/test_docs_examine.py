@@ -11,7 +11,7 @@ import torch
 PAGE = (Path(__file__).parents[1] / "docs" / "examine.md").read_text()
 BLOCK = re.compile(r"```(python|text)\n(.*?)```", re.S)
 SAID = ("Collapse:", "cause", "try,", "  -", "  +", "note:", "CollapseWarning")  # lines that hold no noise of a machine
-LIBRARIES = ("pythae", "diffusers")
+LIBRARIES = ("pythae", "diffusers", "scvi")
 
 
 def snippets():

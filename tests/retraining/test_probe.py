@@ -1,10 +1,13 @@
 """The probe on runs of which the answer is known."""
 
+import re
+import sys
 from pathlib import Path
 
 import pytest
 
 from vae_lab.checks import ArgumentError
+from vae_lab.config.build import allowing
 from vae_lab.diagnosis.causes import ESTABLISHED
 from vae_lab.report.commands import arguments_of
 from vae_lab.retraining.again import finished_run, train_again
@@ -138,3 +141,24 @@ def test_lagging_inference_leaves_the_trap_too(tmp_path):
     aggressive = run_of(tmp_path / "aggressive", *slow, "inference=aggressive")
     assert trapped.collapsed and not aggressive.collapsed
     assert aggressive.figure("loss") < trapped.figure("loss") - 0.5
+
+
+PAGE = (Path(__file__).parents[2] / "docs" / "probe.md").read_text()
+
+
+@pytest.mark.slow
+def test_a_decoder_that_was_pretrained_without_z_is_trapped_and_lagging_inference_leaves(tmp_path, monkeypatch):
+    (code,) = re.findall(r"```python\n(# pretrained\.py.*?)```", PAGE, re.S)
+    (tmp_path / "pretrained.py").write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    arguments = ("data=clusters", "likelihood=gaussian", "likelihood.variance=0.042", *QUICK)
+    run_of(tmp_path / "blind", *arguments, "model.beta=100")
+    arguments += ("decoder._target_=pretrained.Pretrained", f"+decoder.run={tmp_path / 'blind'}", "--allow=pretrained")
+    with allowing(["pretrained"]):
+        trapped = run_of(tmp_path / "trapped", *arguments)
+        aggressive = run_of(tmp_path / "aggressive", *arguments, "inference=aggressive")
+        assert trapped.collapsed and not aggressive.collapsed
+        assert aggressive.figure("loss") < trapped.figure("loss") - 0.3
+        found = probe(trapped, say=silent).continuation
+    sys.modules.pop("pretrained", None)
+    assert found.outcome == "trapped" and found.gain > 2

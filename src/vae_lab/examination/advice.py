@@ -90,6 +90,11 @@ def warm_up(cause: Cause, objective: Objective, told: Told) -> Diff:
     return [weighted(told.beta)], [f"loss = distortion + {strength}min(1.0, step / {WARM_UP}) * kl"]
 
 
+def unexplained(cause: Cause, objective: Objective, told: Told) -> Diff:
+    """A β above 1 goes first; with β = 1 the KL weight grows from 0."""
+    return (smaller_beta if told.beta > 1 else warm_up)(cause, objective, told)
+
+
 def free_nats(cause: Cause, objective: Objective, told: Told) -> Diff:
     """A rate that costs nothing: the decoder can do without z, and has to be given a reason."""
     line = weighted(told.beta)
@@ -107,7 +112,7 @@ DIFFS: dict[str, Callable[[Cause, Objective, Told], Diff]] = {
     "variance": variance,
     "beta": smaller_beta,
     "near": warm_up,
-    "unknown": warm_up,
+    "unknown": unexplained,
     "autoregressive": free_nats,
     "decoder": unread,
 }
