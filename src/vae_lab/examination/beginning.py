@@ -43,7 +43,7 @@ def warning(history: Sequence[Measurement]) -> str:
         >>> known = {"gap_se": 0.01, "mutual_information": 0.0}
         >>> used = Measurement(100, 3.2, 5.1, 0.01, 2.9)
         >>> print(warning([used, Measurement(200, 0.01, 0.0, **known), Measurement(300, 0.01, 0.0, **known)]))
-        the posterior collapses from step 200 on: shuffling z between images costs 0.00 ± 0.01 nats, which was
+        the posterior collapses from step 200 on: shuffling z between examples costs 0.00 ± 0.01 nats, which was
         5.10 at step 100; the KL is 0.01 nats
     """
     idle = 0
@@ -55,11 +55,11 @@ def warning(history: Sequence[Measurement]) -> str:
     last = history[-1]
     if not before:
         return (
-            f"the posterior has been collapsed from the start, up to step {last.step}: shuffling z between images "
+            f"the posterior has been collapsed from the start, up to step {last.step}: shuffling z between examples "
             f"costs {last.cost}; the KL is {last.rate:.2f} nats"
         )
     best = max(before, key=lambda measured: measured.gap)
     return (
-        f"the posterior collapses from step {history[-idle].step} on: shuffling z between images costs "
+        f"the posterior collapses from step {history[-idle].step} on: shuffling z between examples costs "
         f"{last.cost}, which was {best.gap:.2f} at step {best.step}; the KL is {last.rate:.2f} nats"
     )
