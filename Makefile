@@ -27,8 +27,9 @@ test-cluster: $(READY)
 	$(BIN)/python -m pip install --quiet --constraint $(CONSTRAINTS) --editable ".[dev,ray]"
 	$(BIN)/python -m pytest -m cluster tests/cluster $(ARGS)
 
-test-lowest:
-	$(MAKE) test VENV=.venv-lowest CONSTRAINTS=constraints-lowest.txt
+test-lowest: # old packages among new ones warn of each other
+	$(MAKE) test VENV=.venv-lowest CONSTRAINTS=constraints-lowest.txt \
+		ARGS="-W ignore::DeprecationWarning -W ignore::FutureWarning $(ARGS)"
 
 bench: $(READY)
 	for program in $(BENCH); do $(BIN)/python benchmarks/$$program.py $(if $(MNIST),--mnist $(MNIST)) $(ARGS) || exit; done

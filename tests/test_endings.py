@@ -53,6 +53,34 @@ def test_a_signal_ends_a_run_with_a_true_record(tmp_path, number, words):
     assert result["ended"]
 
 
+TIDY = """
+import atexit, sys
+from vae_lab.endings import at_once
+
+class Freed:
+    def __del__(self):
+        print("freed", flush=True)
+
+kept = Freed()
+atexit.register(print, "registered")
+with at_once():
+    sys.exit({})
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    {
+        "a signal": (130, "registered\n"),
+        "a mistake": (1, "registered\nfreed\n"),
+        "words": ("'no'", "registered\nfreed\n"),
+    }.values(),
+)
+def test_a_command_that_a_signal_ended_does_not_take_python_down(code, said):
+    done = subprocess.run([sys.executable, "-c", TIDY.format(code)], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (1 if code == "'no'" else code, said)
+
+
 def test_sigterm_ends_a_sweep_with_what_there_is(tmp_path):
     process = start("vae_lab", "-m", "trainer.max_steps=20,1000000", "seed=0,1", *SHORT[1:], cwd=tmp_path)
     wait_for(lambda: len(list(tmp_path.rglob("metrics.csv"))) == 3, process)

@@ -35,7 +35,7 @@ def test_the_wheel_holds_every_config(site):
 
 def test_the_wheel_holds_command_types_and_version(site):
     (about,) = site.glob("vae_lab-*.dist-info")
-    assert "vae-lab = vae_lab.cli:main" in (about / "entry_points.txt").read_text()
+    assert "vae-lab = vae_lab.__main__:main" in (about / "entry_points.txt").read_text()
     assert f"\nVersion: {vae_lab.__version__}\n" in (about / "METADATA").read_text()
     assert (site / "vae_lab" / "py.typed").is_file()
 

@@ -1,5 +1,6 @@
 """How a command ends: a mistake is one line, a signal an exit code, and what cannot be printed is no reason to fail."""
 
+import atexit
 import os
 import signal
 import sys
@@ -46,6 +47,24 @@ def leave(interrupted: Interrupted) -> NoReturn:
     """Say that a signal ended the command, and exit as a shell expects it."""
     print(f"{ENDING_SIGNALS[interrupted.number]}; what had finished is kept", file=sys.stderr)
     sys.exit(128 + interrupted.number)
+
+
+@contextmanager
+def at_once() -> Iterator[None]:
+    """Let a command that a signal has ended, and that is the whole of its process, leave without taking Python down.
+
+    Freeing all that torch and Lightning have made takes more than a second of CPU, on a busy machine many. What is
+    registered to run at the exit runs.
+    """
+    try:
+        yield
+    except SystemExit as ended:
+        if not isinstance(ended.code, int) or ended.code - 128 not in ENDING_SIGNALS:
+            raise
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(ended.code)
 
 
 @contextmanager
