@@ -120,6 +120,17 @@ def config_of(*overrides: str) -> dict[str, Any]:
     return compose_config([*SHORT, *overrides])
 
 
+def same(one: Any, other: Any) -> bool:
+    """Whether two checkpoints, or parts of them, are alike in every bit."""
+    if isinstance(one, torch.Tensor):
+        return one.dtype == other.dtype and torch.equal(one, other)
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, (list, tuple)):
+        return len(one) == len(other) and all(map(same, one, other))
+    return one == other
+
+
 @pytest.fixture
 def compose_config() -> Callable[..., dict[str, Any]]:
     """Composes a plain config with a short training."""

@@ -103,7 +103,7 @@ def refusal(root):
 
 def test_missing_file_says_what_to_put_where(tmp_path):
     said = refusal(tmp_path)
-    assert f"as {tmp_path / 'binarized_mnist' / 'binarized_mnist.npz'} (" in said
+    assert f"as {tmp_path / 'binarized_mnist' / 'binarized_mnist.npz'}, " in said
     assert said.endswith("by data.root=DIR or VAE_LAB_DATA=DIR")
 
 

@@ -4,6 +4,7 @@ import json
 
 import pytest
 import torch
+from tests.conftest import same
 
 from vae_lab.checks import Interrupted
 from vae_lab.runs.result import Result
@@ -22,17 +23,6 @@ def stopping(step):
             raise Interrupted("by SIGTERM", 15)
 
     return told
-
-
-def same(one, other):
-    """Whether two checkpoints, or parts of them, are alike in every bit."""
-    if isinstance(one, torch.Tensor):
-        return one.dtype == other.dtype and torch.equal(one, other)
-    if isinstance(one, dict):
-        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
-    if isinstance(one, (list, tuple)):
-        return len(one) == len(other) and all(map(same, one, other))
-    return one == other
 
 
 def stop(stack, made, step, name="stopped"):

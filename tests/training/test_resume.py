@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from tests.conftest import same
 
 from vae_lab.callbacks import Checkpoints, StepProgress
 from vae_lab.checks import ConfigError
@@ -62,17 +63,6 @@ class Stop(StepProgress):
 def stop(config, directory, **where):
     with pytest.raises(RuntimeError, match="stop"):
         run.execute(config, directory, {}, progress=Stop(**where))
-
-
-def same(one, other):
-    """Whether two checkpoints, or parts of them, are alike in every bit."""
-    if isinstance(one, torch.Tensor):
-        return one.dtype == other.dtype and torch.equal(one, other)
-    if isinstance(one, dict):
-        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
-    if isinstance(one, (list, tuple)):
-        return len(one) == len(other) and all(map(same, one, other))
-    return one == other
 
 
 def assert_same_run(one: Path, other: Path):

@@ -119,6 +119,14 @@ def test_tensorboard_holds_pictures_and_the_film_moves(sweep):
     assert film[0].encoded_image_string.startswith(b"GIF89a")
 
 
+def test_a_run_that_goes_on_is_the_same_run_there(tmp_path):
+    for steps in (10, 20):
+        config = compose_config([*SHORT, "logger=wandb", f"trainer.max_steps={steps}"])
+        execute(config, tmp_path, {}, name="it", group="")
+    began = [file.stem.removeprefix("run-") for file in tmp_path.glob("wandb/offline-run-*/run-*.wandb")]
+    assert len(began) == 2 and len({*began}) == 1, began
+
+
 def test_pictures_say_nothing_on_the_screen(tmp_path, capfd):
     logger = WandB(tmp_path, "run", "", {})
     logger.log_pictures(draw(tmp_path), step=3)

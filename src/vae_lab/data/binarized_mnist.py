@@ -9,8 +9,10 @@ import torch
 
 from vae_lab.checks import ArgumentError, one_line
 from vae_lab.data.images import ImageData, Split
+from vae_lab.data.stored import missing
 
 FILE = "binarized_mnist/binarized_mnist.npz"
+ADVICE = "make it of Larochelle's binarisation (uint8 arrays train, valid and test of 0 and 1)"
 ARRAYS = {"train": ("train", 50_000), "val": ("valid", 10_000), "test": ("test", 10_000)}
 
 
@@ -62,11 +64,5 @@ class BinarizedMNIST(ImageData):
     def load(self) -> dict[str, Split]:
         file = self.root / FILE
         if not file.is_file():
-            raise ArgumentError(
-                "root",
-                self.root,
-                f"holds no {FILE}; put Larochelle's binarisation there as {file.absolute()} "
-                "(uint8 arrays train, valid and test of 0 and 1), "
-                "or name the folder that has it by data.root=DIR or VAE_LAB_DATA=DIR",
-            )
+            raise missing(self.root, FILE, ADVICE)
         return dict(load(str(self.root), file.stat().st_mtime_ns))

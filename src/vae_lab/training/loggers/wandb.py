@@ -45,6 +45,22 @@ def settings() -> Any:
     return Settings(silent=True, console="off", reinit="create_new", **bounds)
 
 
+def known_id(directory: Path) -> str | None:
+    """wandb's id of a run that has begun before, from the name of its newest folder; None where there is none.
+
+    The run goes on under it. Offline each start has a file of its own, and ``wandb sync`` makes one run of them.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     (Path(folder) / "wandb" / "offline-run-20261124_103121-k3x9q0vd").mkdir(parents=True)
+        ...     known_id(Path(folder))
+        'k3x9q0vd'
+    """
+    began = [name.rsplit("-", 2)[1:] for name in (folder.name for folder in directory.glob("wandb/*run-*-*"))]
+    return max(began)[1] if began else None
+
+
 def has_account() -> bool:
     """Whether wandb finds a key for its server; nobody is asked for one, and no server."""
     import wandb
@@ -59,8 +75,8 @@ class WandB(Mirror, WandbLogger):
     """Weights & Biases: one run per job, grouped by sweep, named by what was swept. Offline it needs no account.
 
     Its config holds all settings, which wandb shows under dotted names, ``model.beta``, and the option of each group,
-    ``options.free_bits``. A server that does not answer costs a bounded time once; from then on this process keeps its
-    runs offline.
+    ``options.free_bits``. A run that is taken up again goes on as the same run there. A server that does not answer
+    costs a bounded time once; from then on this process keeps its runs offline.
     """
 
     unreachable: ClassVar[str] = ""  # why this process has given up on the server
@@ -78,7 +94,8 @@ class WandB(Mirror, WandbLogger):
         self.check(project=project, offline=offline, **options)
         stored = {**config, OPTIONS: choices_of(directory)}  # nested: wandb cannot group by a key that has a dot itself
         fixed: dict[str, Any] = {"log_model": False, "config": stored, "settings": settings()}
-        super().__init__(name=name, save_dir=directory, project=project, group=group, **fixed, **options)
+        own = {"id": known_id(directory), "save_dir": directory}
+        super().__init__(name=name, project=project, group=group, **own, **fixed, **options)
         self._wandb_init.pop("anonymous", None)  # wandb warns of it on the screen
         self.connect("offline" if WandB.unreachable else mode_of(offline))
 
