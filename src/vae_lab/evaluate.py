@@ -77,11 +77,11 @@ def main(line: CommandLine) -> None:
     figures = evaluate(run, nll, options["split"])
 
     from vae_lab.report.figures import figures_table
-    from vae_lab.report.table import show
+    from vae_lab.report.table import WIDE, show, terminal_width
 
     result = Result.read(run)
     print(f"{run}: {result.checkpoint} (step {result.checkpoint_step}), {options['split']} split")
-    show(figures_table(figures, result.metrics))
+    show(figures_table(figures, result.metrics), terminal_width() or WIDE)
     if result.verdict == "full":
         print(f"next: {shlex.join(['python', '-m', 'vae_lab.diagnose', f'run={run}'])}")
 

@@ -1,9 +1,11 @@
 """``python -m vae_lab.list``: groups, options, experiments and swept names on one screen."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from vae_lab.config.groups import CONF, groups
 from vae_lab.console import CommandLine, command, read_options
+from vae_lab.report.table import say
 
 USAGE = """python -m vae_lab.list
 
@@ -40,18 +42,22 @@ def main(line: CommandLine) -> None:
     read_options(line.overrides, {})
     found = groups(line.config_dir)
     experiments = found.pop("experiment", [])
-    print("Groups (GROUP=OPTION; `python -m vae_lab GROUP=OPTION --cfg job` shows all settings)")
-    for group, options in found.items():
-        print(f"  {group:<11} {', '.join(options)}")
-    print("\nExperiments (python -m vae_lab +experiment=NAME -m)")
-    for experiment in experiments:
-        print(f"  {experiment:<17} {heading(experiment, line.config_dir)}")
-    print("\nSwept names (KEY=VALUE,VALUE -m)")
-    for key, meaning in SWEPT.items():
-        print(f"  {key:<18} {meaning}")
-    print(
-        f"\nCommands (python -m ..., each answers --help): vae_lab, {', '.join(f'vae_lab.{name}' for name in COMMANDS)}"
+    headings = {experiment: heading(experiment, line.config_dir) for experiment in experiments}
+    section(
+        "Groups (GROUP=OPTION; `python -m vae_lab GROUP=OPTION --cfg job` shows all settings)",
+        {group: ", ".join(options) for group, options in found.items()},
     )
+    section("\nExperiments (python -m vae_lab +experiment=NAME -m)", headings)
+    section("\nSwept names (KEY=VALUE,VALUE -m)", SWEPT)
+    print("\nCommands (python -m ..., each answers --help)")
+    say([f"  {', '.join(['vae_lab', *(f'vae_lab.{name}' for name in COMMANDS)])}"], indent=2)
+
+
+def section(title: str, entries: Mapping[str, str]) -> None:
+    """A title, and below it a line for each name, with what there is to say of it in a column of its own."""
+    print(title)
+    place = max(map(len, entries), default=0) + 1
+    say((f"  {name:<{place}}{words}" for name, words in entries.items()), indent=place + 2)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ from vae_lab.cli import job
 from vae_lab.config.build import ALLOW_VARIABLE, allowing, inherited_modules
 from vae_lab.config.loader import CONFIG, CheckedLoader
 from vae_lab.console import read_command_line
-from vae_lab.endings import environment, forgiving_output, signals
+from vae_lab.endings import at_once, environment, forgiving_output, signals
 from vae_lab.sweep.checking import check_jobs
 from vae_lab.sweep.pool import GRACE, MARK
 from vae_lab.sweep.ray_tasks import Task
@@ -148,4 +148,5 @@ def main() -> NoReturn:
 
 
 if __name__ == "__main__":
-    main()
+    with at_once():
+        main()

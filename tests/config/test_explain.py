@@ -28,6 +28,8 @@ def own(tmp_path):
         ("model=betavae", "model", "betavae", "must be one of beta_tcvae, beta_vae, bn_vae"),
         ("model.bet=1", "model.bet", "1", "model=beta_vae has no bet (did you mean beta?)"),
         ("sed=1", "sed", "1", "no such setting (did you mean seed?)"),
+        ("hydra.swep.dir=x", "hydra.swep.dir", "x", "hydra has no swep (did you mean sweep?)"),
+        ("hydra.sweep.dri=x", "hydra.sweep.dri", "x", "hydra.sweep has no dri (did you mean dir?); it has dir, subdir"),
         ("data=npz", "data.path", None, "must be given"),
         ("encoder=anticausal", "encoder.steps", None, "follows model.steps, which is not set here; model=delta_vae"),
         ("+model.beta=1", "model.beta", None, "exists already; write it without the +"),
@@ -38,6 +40,11 @@ def test_a_mistake_carries_its_fields(override, argument, value, allowed):
     assert (found.argument, found.value) == (argument, value)
     assert found.allowed.startswith(allowed)
     assert allowed in str(found)
+
+
+def test_settings_of_a_launcher_are_those_of_the_chosen_one():
+    found = mistake("hydra/launcher=local", "hydra.launcher.jobs_per_devise=2")
+    assert found.allowed.startswith("hydra.launcher has no jobs_per_devise (did you mean jobs_per_device?)")
 
 
 def test_own_settings_are_composed(own):

@@ -12,7 +12,7 @@ from vae_lab.console import read_command_line
 from vae_lab.report.commands import after_run, after_sweep, arguments_of, retry
 from vae_lab.runs.result import Result
 from vae_lab.runs.run import Run
-from vae_lab.runs.sweep import Sweep
+from vae_lab.runs.sweep import Sweep, SweepRecord
 from vae_lab.training.run import check
 
 SHORT = ("trainer.max_steps=4", "trainer.val_check_interval=4", "trainer.log_every_n_steps=2", "metrics.test.nll.k=2")
@@ -125,6 +125,17 @@ def test_a_run_that_diverged_is_diagnosed(tmp_path):
 def test_nothing_is_proposed_where_there_is_nothing_to_do(tmp_path):
     assert after_run(made(tmp_path / "failed", status="failed")) is None
     assert after_sweep(Sweep(tmp_path, None, []), seeded=True) is None
+
+
+@pytest.mark.parametrize(
+    ("status", "jobs", "asks"), [("finished", ["a"], True), ("failed", ["a"], False), ("finished", ["a", "b"], False)]
+)
+def test_a_sweep_that_can_go_on_asks_for_no_seeds(tmp_path, status, jobs, asks):
+    one = made(tmp_path / "a", status=status, verdict="none", metrics={"test/elbo": -10.0})
+    one.directory.mkdir(exist_ok=True)
+    one.result.write(one.directory)
+    record = SweepRecord(swept=["model.beta"], arguments=["model.beta=1,4"], started="", jobs=jobs)
+    assert ("seed=" in (after_sweep(Sweep(tmp_path, record, [one]), seeded=False) or "")) == asks
 
 
 def test_the_last_command_names_a_run_that_exists(tmp_path):

@@ -55,6 +55,8 @@ def explain_key(key: str, overrides: Sequence[str], config_dir: Path | None = No
 def reason(key: str, overrides: Sequence[str], config_dir: Path | None) -> str:
     """Why there is no ``key``, in words."""
     config = reference(overrides, config_dir)
+    if config is not None and (lost := lost_in_hydra(key, config)):
+        return lost
     known = {} if config is None else {str(e): config[e] for e in config if e != "hydra"}
     group, _, name = key.partition(".")
     if config is not None and name and group in known and group in groups():
@@ -70,10 +72,25 @@ def reason(key: str, overrides: Sequence[str], config_dir: Path | None) -> str:
     return f"no such setting{nearest}; settings and groups: {', '.join(names)}; all: python -m vae_lab.list"
 
 
+def lost_in_hydra(key: str, config: DictConfig) -> str:
+    """Where a key of Hydra's own part leaves what there is, in words; empty for other keys."""
+    place, *names = key.split(".")
+    node = config.hydra if place == "hydra" else None
+    for name in names:
+        if not OmegaConf.is_dict(node):
+            return ""
+        here = [str(entry) for entry in node if not str(entry).startswith("_")]
+        if name not in here:
+            return f"{place} has no {name}{did_you_mean(name, here)}; it has {', '.join(here)}"
+        place, node = f"{place}.{name}", node[name]
+    return ""
+
+
 def reference(overrides: Sequence[str], config_dir: Path | None) -> DictConfig | None:
     """The config that the group choices among ``overrides`` compose, None if they do not."""
     options = groups(config_dir)
-    chosen = [o for o in overrides if key_and_text(o)[1] in options.get(key_and_text(o)[0], ())]
+    pairs = [(o, *key_and_text(o)) for o in overrides]
+    chosen = [o for o, key, text in pairs if key.startswith("hydra/") or text in options.get(key, ())]
     try:
         return hydra_config(chosen, config_dir)
     except Exception:  # what is wrong with the choices is what is being explained

@@ -14,6 +14,7 @@ from vae_lab.config.recorded import recorded
 from vae_lab.diagnosis.causes import ESTABLISHED
 from vae_lab.report.front import found
 from vae_lab.runs.run import Run, text
+from vae_lab.runs.state import ENDED
 from vae_lab.runs.sweep import SEED, Sweep
 
 PYTHON = ("python", "-m")
@@ -95,13 +96,14 @@ def corrections(overrides: Sequence[str], change: Mapping[str, Any], folder: str
 def after_sweep(sweep: Sweep, seeded: bool) -> str | None:
     """What a person would most likely want to do after a sweep: more seeds, or a closer look at a run.
 
-    After a search that is what it found, with seeds of its own.
+    After a search that is what it found, with seeds of its own. A sweep that can go on asks for no seeds yet.
     """
     if sweep.search and (best := found(sweep.runs, sweep.keys, sweep.search)):
         run = max((setting.runs[0] for setting in best), key=lambda run: run.figure("elbo") or float("-inf"))
         return retry(arguments_of(run.directory), {SEED: NEW_SEEDS})
     arguments = sweep.record.arguments if sweep.record else []
-    if arguments and not seeded:
+    whole = not sweep.waiting and all(run.result.status in ENDED for run in sweep.runs)
+    if arguments and whole and not seeded:
         kept = [argument for argument in arguments if not argument.startswith(("hydra.sweep.dir=", "seed="))]
         return shlex.join([*PYTHON, "vae_lab", *kept, SEEDS])
     finished = [run for run in sweep.runs if run.finished]

@@ -97,7 +97,7 @@ def figures_table(figures: Mapping[str, Any], recorded: Mapping[str, Any]) -> Ta
     """A row per figure: as computed now, and as ``result.json`` has it."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
     for title in ("figure", "now", "in result.json"):
-        table.add_column(title, justify="left" if title == "figure" else "right")
+        table.add_column(title, justify="left" if title == "figure" else "right", no_wrap=title == "figure")
     for name, value in figures.items():
         table.add_row(name, number_text(value), number_text(recorded.get(name)))
     return table

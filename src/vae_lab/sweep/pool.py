@@ -154,9 +154,14 @@ class Pool:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        for worker in self.workers.values():
-            if kind and not issubclass(kind, Interrupted):  # which all have been sent
+        if kind and not issubclass(kind, Interrupted):  # which all have been sent
+            for worker in self.workers.values():
                 worker.signal(signal.SIGTERM)
+        self.end()
+
+    def end(self) -> None:
+        """Wait until all workers have ended."""
+        for worker in self.workers.values():
             worker.dismiss()  # all at once: each ends by itself
         for worker in self.workers.values():
             worker.end()
@@ -220,7 +225,7 @@ class Pool:
         """Do all of this, each in a thread.
 
         Raises:
-            Interrupted: when a signal came; the workers have got it too, and time to end.
+            Interrupted: when a signal came; the workers have got it too, and are gone.
         """
         threads = [threading.Thread(target=task, daemon=True) for task in tasks]
         try:
@@ -231,6 +236,7 @@ class Pool:
                     thread.join(POLL)
         except (Interrupted, KeyboardInterrupt) as interrupted:
             self.interrupt(getattr(interrupted, "number", signal.SIGINT))
+            self.end()  # whoever reports the sweep finds their records written
             raise
 
     def interrupt(self, number: int) -> None:
