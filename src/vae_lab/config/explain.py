@@ -77,7 +77,7 @@ def lost_in_hydra(key: str, config: DictConfig) -> str:
     place, *names = key.split(".")
     node = config.hydra if place == "hydra" else None
     for name in names:
-        if not OmegaConf.is_dict(node):
+        if not isinstance(node, DictConfig):
             return ""
         here = [str(entry) for entry in node if not str(entry).startswith("_")]
         if name not in here:

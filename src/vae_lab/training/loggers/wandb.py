@@ -93,9 +93,13 @@ class WandB(Mirror, WandbLogger):
     ) -> None:
         self.check(project=project, offline=offline, **options)
         stored = {**config, OPTIONS: choices_of(directory)}  # nested: wandb cannot group by a key that has a dot itself
-        fixed: dict[str, Any] = {"log_model": False, "config": stored, "settings": settings()}
-        own = {"id": known_id(directory), "save_dir": directory}
-        super().__init__(name=name, project=project, group=group, **own, **fixed, **options)
+        fixed: dict[str, Any] = {
+            "log_model": False,
+            "config": stored,
+            "settings": settings(),
+            "id": known_id(directory),
+        }
+        super().__init__(name=name, save_dir=directory, project=project, group=group, **fixed, **options)
         self._wandb_init.pop("anonymous", None)  # wandb warns of it on the screen
         self.connect("offline" if WandB.unreachable else mode_of(offline))
 
