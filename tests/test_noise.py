@@ -105,3 +105,8 @@ def test_rows_are_standard_normal_and_independent(width):
     for lag in (1, width):
         flat = rows.flatten()
         assert abs(torch.corrcoef(torch.stack([flat[lag:], flat[:-lag]]))[0, 1]) < 4 / len(flat) ** 0.5
+
+
+def test_no_seed_is_drawn_from_the_system(monkeypatch):
+    monkeypatch.setattr("numpy.random.bit_generator.randbits", lambda _: pytest.fail("it costs more than the noise"))
+    assert noise.normal((2,), LIKE, seed=0, purpose="train", index=0).isfinite().all()

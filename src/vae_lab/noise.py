@@ -6,9 +6,11 @@ Salmon et al. 2011), its key a 128-bit hash of the triple: two streams never mee
 """
 
 import hashlib
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.random.bit_generator import ISeedSequence
 from numpy.typing import NDArray
 from scipy.special import ndtri
 from torch import Tensor
@@ -18,8 +20,23 @@ WORDS = 4  # of 64 bits that Philox gives for each value of its counter
 
 def key(seed: int, purpose: str, index: int = 0) -> int:
     """The 128-bit key of a stream."""
-    digest = hashlib.blake2b(f"{seed}/{purpose}/{index}".encode(), digest_size=16).digest()
-    return int.from_bytes(digest, "big")
+    return int.from_bytes(digest(seed, purpose, index), "big")
+
+
+def digest(seed: int, purpose: str, index: int) -> bytes:
+    """The hash of a triple, 16 bytes."""
+    return hashlib.blake2b(f"{seed}/{purpose}/{index}".encode(), digest_size=16).digest()
+
+
+class Key(ISeedSequence):
+    """The key of a stream as numpy asks for it: where it is given a number, it draws a seed from the system as well."""
+
+    def __init__(self, seed: int, purpose: str, index: int) -> None:
+        self.digest = digest(seed, purpose, index)
+
+    def generate_state(self, n_words: int, dtype: Any = np.uint64) -> NDArray[np.uint64]:
+        """The key as two words, the lower first."""
+        return np.frombuffer(self.digest[::-1], "<u8").astype(np.uint64)
 
 
 def generator(seed: int, purpose: str, index: int = 0) -> np.random.Generator:
@@ -29,7 +46,7 @@ def generator(seed: int, purpose: str, index: int = 0) -> np.random.Generator:
         >>> generator(0, "sample").integers(10, size=4).tolist() == generator(0, "sample").integers(10, size=4).tolist()
         True
     """
-    return np.random.Generator(np.random.Philox(key=key(seed, purpose, index)))
+    return np.random.Generator(np.random.Philox(Key(seed, purpose, index)))  # type: ignore[arg-type]
 
 
 def normal(shape: tuple[int, ...], like: Tensor, *, seed: int, purpose: str, index: int) -> Tensor:

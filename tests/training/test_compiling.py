@@ -7,6 +7,7 @@ from torch._dynamo.utils import counters
 from vae_lab.checks import ConfigError
 from vae_lab.config.compose import compose_config
 from vae_lab.training import compiling
+from vae_lab.training.assembly import assemble
 from vae_lab.training.run import check, execute
 
 SHORT = (
@@ -46,6 +47,14 @@ def test_bf16(tmp_path):
     overrides = ["model=vae", *SHORT, "trainer.compile=true", "trainer.precision=bf16-mixed"]
     assert execute(compose_config(overrides), tmp_path, {}).figure("elbo") > -1000
     assert counters["stats"]["unique_graphs"] == 1
+
+
+def test_more_forms_than_torch_keeps_are_compiled_in_one_process():
+    for latent_dim in range(1, torch._dynamo.config.recompile_limit + 3):
+        parts = assemble(compose_config(["model=vae", f"model.latent_dim={latent_dim}", *SHORT]))
+        compiling.compile_training(parts.model, "default")
+        x = parts.data.training_sample(4)
+        assert parts.model(x, parts.model.noise_of_step(0, 4)).loss.isfinite()
 
 
 def test_refused():

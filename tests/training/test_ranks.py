@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from threadpoolctl import threadpool_info, threadpool_limits
 from torch import nn
 
 from vae_lab.callbacks import checkpoints
@@ -21,7 +22,7 @@ from vae_lab.config.compose import compose_config as compose
 from vae_lab.data import ImageData
 from vae_lab.networks import MLPDecoder
 from vae_lab.runs.result import Result
-from vae_lab.training import ranks
+from vae_lab.training import ranks, trainer
 from vae_lab.training.assembly import assemble
 from vae_lab.training.ranks import RankLost, company
 from vae_lab.training.run import check, execute
@@ -86,8 +87,17 @@ def test_no_image_of_evaluation_is_left_out_or_repeated():
 def test_processes_share_the_threads(compose_config, monkeypatch, threads, devices, each):
     config, given = compose_config(f"threads={threads}", f"trainer.devices={devices}"), []
     monkeypatch.setattr(torch, "set_num_threads", given.append)
+    monkeypatch.setattr(trainer, "threadpool_limits", given.append)
     set_threads(config, Stream(batch_size=6))
-    assert given == [each]
+    assert given == [each, each]
+
+
+def test_threads_are_those_of_numpy_and_scipy_as_well(compose_config):
+    before = torch.get_num_threads()
+    with threadpool_limits(2):  # its end restores what was before
+        set_threads(compose_config("threads=1"), Stream(batch_size=6))
+        assert {pool["num_threads"] for pool in threadpool_info()} == {1}
+    torch.set_num_threads(before)
 
 
 # what is refused

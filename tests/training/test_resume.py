@@ -10,7 +10,7 @@ from tests.conftest import same
 from vae_lab.callbacks import Checkpoints, StepProgress
 from vae_lab.checks import ConfigError
 from vae_lab.runs.result import Result
-from vae_lab.training import run
+from vae_lab.training import fitting, run
 
 LENGTHS = ("trainer.max_steps=24", "trainer.val_check_interval=10", "trainer.log_every_n_steps=1")
 KINDS = {
@@ -120,7 +120,7 @@ def test_a_run_that_was_stopped_in_its_test_is_tested_again(compose_config, tmp_
     config = compose_config(*LENGTHS)
     run.execute(config, tmp_path / "whole", {})
     with monkeypatch.context() as patch:
-        patch.setattr(run, "mean_image_distortion", lambda *_: 1 / 0)
+        patch.setattr(fitting, "mean_image_distortion", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             run.execute(config, tmp_path / "stopped", {})
     run.execute(config, tmp_path / "stopped", {})

@@ -10,6 +10,8 @@ from typing_extensions import override
 from vae_lab.callbacks.intervals import is_logged
 from vae_lab.collective import lowest
 
+MOST = 1000  # losses kept
+
 
 class Diverged(RuntimeError):
     """The loss became NaN or infinite at optimizer step ``step``."""
@@ -31,7 +33,7 @@ def first_nonfinite(found: Tensor, loss: Tensor, step: int) -> Tensor:
 
 
 class NonFiniteLoss(Callback):
-    """Notes the first step with a non-finite loss on the device, and reads it at logging intervals.
+    """Keeps the losses on the device, and looks at them at logging intervals.
 
     Raises:
         Diverged: at the next logging interval, validation or end of training, naming the exact step.
@@ -39,7 +41,8 @@ class NonFiniteLoss(Callback):
 
     @override
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        self.first_bad = torch.full((), torch.inf)
+        self.first_bad, self.step = torch.full((), torch.inf), 0
+        self.losses: list[Tensor] = []  # up to the step, since it was looked at them
 
     @override
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -49,8 +52,9 @@ class NonFiniteLoss(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        self.first_bad = first_nonfinite(self.first_bad, outputs["loss"], trainer.global_step)
-        if is_logged(trainer, batch_idx):
+        self.losses.append(outputs["loss"])
+        self.step = trainer.global_step
+        if is_logged(trainer, batch_idx) or len(self.losses) == MOST:
             self.check()
 
     @override
@@ -63,12 +67,22 @@ class NonFiniteLoss(Callback):
 
     def check(self) -> None:
         """Raise ``Diverged`` when a bad step was noted, by any of the processes of a run."""
+        self.look()
         step = lowest(self.first_bad).item()
         if step != torch.inf:
             raise Diverged(int(step))
 
+    def look(self) -> None:
+        """Note the first of the losses that is not finite."""
+        if self.losses:
+            losses = torch.stack(self.losses)
+            steps = torch.arange(self.step - len(losses) + 1, self.step + 1, device=losses.device)
+            self.first_bad = self.first_bad.minimum(torch.where(losses.isfinite(), torch.inf, steps).min())
+            self.losses.clear()
+
     @override
     def state_dict(self) -> dict[str, Any]:
+        self.look()
         return {"first_bad": self.first_bad.item()}
 
     @override

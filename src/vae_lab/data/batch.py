@@ -19,6 +19,10 @@ class Batch(NamedTuple):
     labels: Tensor | None = None  # (B,), int64
     factors: Tensor | None = None  # (B, F), int64
 
+    def to(self, device: torch.device) -> "Batch":
+        """The same batch on a device."""
+        return Batch._make(None if part is None else part.to(device, non_blocking=True) for part in self)
+
 
 def as_batch(batch: Any, batch_idx: int) -> Batch:
     """Read a batch of any common form: ours, images alone, or images and labels as a plain DataLoader gives them.

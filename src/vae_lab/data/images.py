@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from lightning.pytorch import LightningDataModule
 from torch import Tensor
+from typing_extensions import override
 
 from vae_lab import checks, noise
 from vae_lab.checks import ArgumentError, choice, integer
@@ -202,6 +203,10 @@ class ImageData(LightningDataModule):
         return (x > self.thresholds(len(x), SPLIT_SEED, 0)).float() if self.binarize == "dynamic" else x
 
     # batches
+
+    @override
+    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
+        return batch.to(device)
 
     def batch(self, name: str, indices: Tensor) -> Batch:
         """The images of a split with these indices (B,)."""

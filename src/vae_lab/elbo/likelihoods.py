@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Bernoulli as TorchBernoulli
 from torch.distributions import Distribution, Independent, Normal
-from torch.nn.functional import softplus
+from torch.nn.functional import binary_cross_entropy_with_logits, softplus
 
 from vae_lab.checks import ArgumentError, choice, integer, number
 from vae_lab.collective import batch_mean
@@ -108,6 +108,9 @@ class Bernoulli(Likelihood):
 
     def forward(self, params: Tensor) -> Distribution:
         return Independent(TorchBernoulli(logits=params, validate_args=False), 3, validate_args=False)
+
+    def log_prob(self, params: Tensor, x: Tensor) -> Tensor:
+        return -binary_cross_entropy_with_logits(params, x, reduction="none").flatten(1).sum(1)
 
     def quantile(self, params: Tensor, u: Tensor) -> Tensor:
         """Pixels (B, C, H, W) of noise u (B, C, H, W) in [0, 1): 1 where u < p, white first."""

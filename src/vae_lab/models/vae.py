@@ -5,6 +5,7 @@ Shapes: B batch, D latent, K importance samples, S noise streams; images are (B,
 
 import math
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar, NamedTuple
 
 import torch
@@ -157,8 +158,10 @@ class VAE(RateCost, LightningModule):
         params: Tensor = self.decoder(*inputs)
         return self.own_precision(params)
 
-    def decoder_noise(self, noise: Tensor) -> Tensor:
-        """What the decoder takes (B, N) of the noise (S, B, D) of a pass: its last streams."""
+    def decoder_noise(self, noise: Tensor) -> Tensor | None:
+        """What the decoder takes (B, N) of the noise (S, B, D) of a pass, its last streams; None for one without."""
+        if not self.noise_size:
+            return None
         own = self.noise_streams + (-self.noise_size // self.latent_dim)
         return noise[own:].transpose(0, 1).flatten(1)[:, : self.noise_size]
 
@@ -171,9 +174,10 @@ class VAE(RateCost, LightningModule):
 
         A variant with a further term adds it to what ``super().objective(terms)`` gives.
         """
-        pixels = terms.x[0].numel() if self.distortion_reduction == "mean" else 1
-        rate_term = self.rate_weight() * self.rate_cost(terms.rate)
-        loss = batch_mean(terms.distortion / pixels) + rate_term
+        distortion = batch_mean(terms.distortion)
+        if self.distortion_reduction == "mean":
+            distortion = distortion / terms.x[0].numel()
+        loss = distortion + self.rate_weight() * self.rate_cost(terms.rate)
         if self.perceptual is None or self.perceptual.features is None:
             return loss, {}
         distance = batch_mean(self.perceptual(self.likelihood(terms.params).mean, terms.x))
@@ -310,9 +314,10 @@ class VAE(RateCost, LightningModule):
         return output
 
 
-def full_precision(x: Tensor) -> torch.autocast:
+def full_precision(x: Tensor) -> AbstractContextManager[Any]:
     """A block without mixed precision on the device of x: everything keeps the precision that it has."""
-    return torch.autocast(x.device.type, enabled=False)
+    mixed = torch.is_autocast_enabled(x.device.type)
+    return torch.autocast(x.device.type, enabled=False) if mixed else nullcontext()
 
 
 def detached(output: Output) -> Output:

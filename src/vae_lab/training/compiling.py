@@ -34,10 +34,13 @@ def compile_mode(trainer: Mapping[str, Any]) -> str | None:
 def compile_training(model: VAE, mode: str) -> None:
     """Compile what a model computes in training, from its first step on. Coefficients are buffers: none recompiles it.
 
+    What was compiled before in this process is forgotten: torch gives up after eight models of one class.
+
     Args:
         model: whose ``forward`` is replaced.
         mode: of ``torch.compile``.
     """
+    torch.compiler.reset()
     eager = model.forward
     compiled = torch.compile(eager, fullgraph=True, dynamic=False, mode=mode, backend=BACKEND)
 

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from lightning.pytorch import Trainer
 from lightning.pytorch.profilers import PassThroughProfiler
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from typing_extensions import override
 
 from vae_lab.checks import ArgumentError, ConfigError, choice, flag, integer, number, one_line
@@ -123,13 +124,16 @@ def make_trainer(config: Mapping[str, Any], rank: int = 0, some_idle: bool = Fal
 
 
 def set_threads(config: Mapping[str, Any], data: ImageData) -> None:
-    """Set the CPU threads of torch: as ``threads`` says, or one where images are so small that more only wait.
+    """Set the CPU threads of torch, numpy, scipy and scikit-learn.
 
-    The processes of a run share them.
+    They are as ``threads`` says, or one where images are so small that more only wait. The processes of a run share
+    them.
     """
     small = math.prod(data.image_shape) < FEW_PIXELS
     threads = config.get("threads") or (1 if small else TORCH_THREADS)
-    torch.set_num_threads(max(threads // device_count(config), 1))
+    each = max(threads // device_count(config), 1)
+    torch.set_num_threads(each)
+    threadpool_limits(each)  # or the test's small matrices wake a thread on each core, which costs more than a test
 
 
 def forget_gpus() -> None:
