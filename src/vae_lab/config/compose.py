@@ -19,12 +19,14 @@ def container(config: DictConfig) -> dict[str, Any]:
         ConfigError: when a value is missing or an interpolation leads nowhere.
     """
     try:
-        node = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
-        content = OmegaConf.to_container(node, resolve=True, throw_on_missing=True)
+        return {str(key): plain(config[key]) for key in config if key != "hydra"}
     except OmegaConfBaseException as error:
         raise explain_value(error) from error
-    assert isinstance(content, dict)
-    return {str(key): value for key, value in content.items()}
+
+
+def plain(value: Any) -> Any:
+    """A node of a config as plain data; other values as they are."""
+    return OmegaConf.to_container(value, resolve=True, throw_on_missing=True) if OmegaConf.is_config(value) else value
 
 
 def compose_config(overrides: Sequence[str], config_dir: str | Path | None = None) -> dict[str, Any]:
