@@ -150,7 +150,7 @@ def peak(root: str, steps: int, _: int) -> list[Row]:
 
 def measurements(options: argparse.Namespace) -> Iterator[Measurement]:
     """What is measured."""
-    digits, short = (40, 20) if options.small else (DIGITS, 150)
+    digits, short = (40, 20) if options.small else (DIGITS, 400)
     close = {"at_most": 1.2}
     for threads in (1, 2):
         ways = both(("data=digits",), threads)

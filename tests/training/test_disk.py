@@ -10,7 +10,7 @@ from lightning.pytorch import Trainer
 from vae_lab.checks import Interrupted
 from vae_lab.runs.result import Result
 from vae_lab.runs.run import Run
-from vae_lab.training import run
+from vae_lab.training import run, trainer
 
 FULL = OSError(errno.ENOSPC, "No space left on device", "checkpoints/new.ckpt")
 LOCKED = OSError(errno.EROFS, "Read-only file system", "result.json")
@@ -113,7 +113,7 @@ def test_a_log_that_cannot_be_written_says_nothing_on_the_screen(capsys):
     handler = logging.StreamHandler(Full())
     logging.getLogger().addHandler(handler)
     try:
-        run.quieten()
+        trainer.quieten()
         logging.getLogger("vae_lab").warning("lost")
     finally:
         logging.getLogger().removeHandler(handler)
