@@ -91,6 +91,18 @@ def cli(tmp_path, monkeypatch, capsys) -> Callable[..., Outcome]:
     return call
 
 
+@pytest.fixture
+def importable(tmp_path, monkeypatch) -> Callable[[str, str], None]:
+    """Writes a module that this process and those that it starts can import."""
+
+    def write(name: str, code: str) -> None:
+        (tmp_path / f"{name}.py").write_text(code)
+        monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+        monkeypatch.syspath_prepend(tmp_path)
+
+    return write
+
+
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Any]:
     """A headless Chromium (selenium's Chrome); its console's messages are ``get_log("browser")``."""

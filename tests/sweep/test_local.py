@@ -1,6 +1,5 @@
 """The launcher ``local``: figures of the basic launcher, and jobs that break."""
 
-import os
 import shlex
 
 import pytest
@@ -43,11 +42,9 @@ class Dying(MLPEncoder):
 
 
 @pytest.fixture
-def with_dying(cli, tmp_path, monkeypatch):
+def with_dying(cli, importable):
     """Sweeps an encoder on one worker that ends its process in the training of batches of more than 50 images."""
-    (tmp_path / "dying.py").write_text(DYING)
-    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
-    monkeypatch.syspath_prepend(tmp_path)
+    importable("dying", DYING)
     one = ("-m", "hydra/launcher=local", "hydra.launcher.devices=1", "--allow", "dying", *SHORT)
     return lambda *swept: cli(*one, "encoder._target_=dying.Dying", "hydra.sweep.dir=s", *swept)
 

@@ -1,7 +1,6 @@
 """``hydra/launcher=stacked`` from the command line: the sweep that any launcher makes."""
 
 import json
-import os
 
 import pytest
 from omegaconf import OmegaConf
@@ -117,11 +116,9 @@ class Stopping(MLPEncoder):
 
 
 @pytest.fixture
-def with_own(cli, tmp_path, monkeypatch):
+def with_own(cli, importable):
     """Sweeps, or takes up a sweep, with encoders of one's own."""
-    (tmp_path / "own.py").write_text(OWN)
-    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
-    monkeypatch.syspath_prepend(tmp_path)
+    importable("own", OWN)
     return lambda *arguments: cli("--allow", "own", "-m", *arguments)
 
 

@@ -9,7 +9,7 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
 from vae_lab.checks import integer
-from vae_lab.metrics.per_image import PerImage
+from vae_lab.metrics.factor_score import FactorScore
 from vae_lab.metrics.shared_factor import SharedFactor
 
 VOTES, BATCH = 1000, 64
@@ -61,7 +61,7 @@ def beta_vae_score(codes: Tensor, factors: Tensor, votes: int = VOTES, batch: in
     return torch.tensor(accuracy, dtype=torch.float64)
 
 
-class BetaVAEScore(PerImage):
+class BetaVAEScore(FactorScore):
     """``beta_vae_score`` of the posterior means of a split.
 
     ``update`` takes ``indices`` (B,), ``mean`` (B, D) and ``factors`` (B, F); ``compute`` gives ``beta_vae_score``,
@@ -74,14 +74,9 @@ class BetaVAEScore(PerImage):
         seed: as for ``beta_vae_score``.
     """
 
-    higher_is_better = True
-
     def __init__(self, votes: int = VOTES, batch: int = BATCH, images: int | None = None, seed: int = 0) -> None:
-        super().__init__("means", "known", images=images)
+        super().__init__(images)
         self.votes, self.batch, self.seed = integer("votes", votes, low=20), integer("batch", batch), seed
-
-    def update(self, indices: Tensor, mean: Tensor, factors: Tensor) -> None:
-        self.keep(indices, mean, factors)
 
     def compute(self) -> dict[str, Tensor]:
         codes, factors = self.kept()

@@ -8,7 +8,7 @@ from sklearn.ensemble import RandomForestClassifier
 from torch import Tensor
 
 from vae_lab.checks import integer
-from vae_lab.metrics.per_image import PerImage
+from vae_lab.metrics.factor_score import FactorScore
 from vae_lab.metrics.sap import halves
 
 TREES = 10
@@ -74,7 +74,7 @@ def dci(codes: Tensor, factors: Tensor, trees: int = TREES, seed: int = 0) -> Sc
     return Scores((part * concentration(matrix)).sum(), concentration(matrix.T).mean(), accuracy.mean())
 
 
-class DCI(PerImage):
+class DCI(FactorScore):
     """``dci`` of the posterior means of a split.
 
     ``update`` takes ``indices`` (B,), ``mean`` (B, D) and ``factors`` (B, F); ``compute`` gives
@@ -86,14 +86,9 @@ class DCI(PerImage):
         seed: as for ``dci``.
     """
 
-    higher_is_better = True
-
     def __init__(self, trees: int = TREES, images: int | None = None, seed: int = 0) -> None:
-        super().__init__("means", "known", images=images)
+        super().__init__(images)
         self.trees, self.seed = integer("trees", trees), seed
-
-    def update(self, indices: Tensor, mean: Tensor, factors: Tensor) -> None:
-        self.keep(indices, mean, factors)
 
     def compute(self) -> dict[str, Tensor]:
         codes, factors = self.kept()

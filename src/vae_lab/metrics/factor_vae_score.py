@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vae_lab.checks import integer, number
-from vae_lab.metrics.per_image import PerImage
+from vae_lab.metrics.factor_score import FactorScore
 from vae_lab.metrics.shared_factor import SharedFactor
 
 VOTES, BATCH = 800, 100
@@ -57,7 +57,7 @@ def factor_vae_score(
     return torch.tensor(fresh[np.arange(len(fresh)), learnt].sum() / votes, dtype=torch.float64)
 
 
-class FactorVAEScore(PerImage):
+class FactorVAEScore(FactorScore):
     """``factor_vae_score`` of the posterior means of a split.
 
     ``update`` takes ``indices`` (B,), ``mean`` (B, D) and ``factors`` (B, F); ``compute`` gives ``factor_vae_score``,
@@ -71,8 +71,6 @@ class FactorVAEScore(PerImage):
         seed: as for ``factor_vae_score``.
     """
 
-    higher_is_better = True
-
     def __init__(
         self,
         votes: int = VOTES,
@@ -81,12 +79,9 @@ class FactorVAEScore(PerImage):
         images: int | None = None,
         seed: int = 0,
     ) -> None:
-        super().__init__("means", "known", images=images)
+        super().__init__(images)
         self.votes, self.batch, self.seed = integer("votes", votes), integer("batch", batch, low=2), seed
         self.unused = number("unused", unused, low=0)
-
-    def update(self, indices: Tensor, mean: Tensor, factors: Tensor) -> None:
-        self.keep(indices, mean, factors)
 
     def compute(self) -> dict[str, Tensor]:
         codes, factors = self.kept()

@@ -9,7 +9,7 @@ from sklearn.metrics import mutual_info_score
 from torch import Tensor
 
 from vae_lab.checks import integer
-from vae_lab.metrics.per_image import PerImage
+from vae_lab.metrics.factor_score import FactorScore
 
 BINS = 20  # as in Locatello et al. 2019
 
@@ -91,7 +91,7 @@ def best_factors(codes: Tensor, factors: Tensor, bins: int = BINS) -> list[Match
     return [Match(k, float(row[k]), float(entropy[k])) for k, row in zip(best, known, strict=True)]
 
 
-class MIG(PerImage):
+class MIG(FactorScore):
     """``mig`` of the posterior means of a split.
 
     ``update`` takes ``indices`` (B,), ``mean`` (B, D) and ``factors`` (B, F); ``compute`` gives ``mig`` () and, since
@@ -102,14 +102,9 @@ class MIG(PerImage):
         images: measure so many, evenly spread over the split, in place of all.
     """
 
-    higher_is_better = True
-
     def __init__(self, bins: int = BINS, images: int | None = None) -> None:
-        super().__init__("means", "known", images=images)
+        super().__init__(images)
         self.bins = integer("bins", bins, low=2)
-
-    def update(self, indices: Tensor, mean: Tensor, factors: Tensor) -> None:
-        self.keep(indices, mean, factors)
 
     def compute(self) -> dict[str, Tensor]:
         codes, factors = self.kept()

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from vae_lab import noise
 from vae_lab.checks import choice
+from vae_lab.metrics.factor_score import FactorScore
 from vae_lab.metrics.mig import top_two_gap
-from vae_lab.metrics.per_image import PerImage
 
 FITS = ("regression", "threshold")
 
@@ -68,7 +68,7 @@ def sap(codes: Tensor, factors: Tensor, fit: str = "regression", seed: int = 0) 
     return top_two_gap(scores).mean()
 
 
-class SAP(PerImage):
+class SAP(FactorScore):
     """``sap`` of the posterior means of a split.
 
     ``update`` takes ``indices`` (B,), ``mean`` (B, D) and ``factors`` (B, F); ``compute`` gives ``sap_FIT`` ().
@@ -79,14 +79,9 @@ class SAP(PerImage):
         seed: as for ``sap``.
     """
 
-    higher_is_better = True
-
     def __init__(self, fit: str = "regression", images: int | None = None, seed: int = 0) -> None:
-        super().__init__("means", "known", images=images)
+        super().__init__(images)
         self.fit, self.seed = choice("fit", fit, FITS), seed
-
-    def update(self, indices: Tensor, mean: Tensor, factors: Tensor) -> None:
-        self.keep(indices, mean, factors)
 
     def compute(self) -> dict[str, Tensor]:
         codes, factors = self.kept()
